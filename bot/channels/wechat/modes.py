@@ -1,0 +1,89 @@
+"""Plain and safe: how an account's pushes are opened and its replies closed.
+
+Which one it is stands in the configuration. Nothing in a request can choose: libraries that decrypt only when
+`encrypt_type` or `msg_signature` is present can be talked into taking a plain push (reference 1.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.channels.wechat.crypto import Seal
+from bot.channels.wechat.reading import Fields, read_fields
+from bot.channels.wechat.replies import envelope
+from bot.channels.wechat.settings import WeChatSettings
+from bot.channels.wechat.signature import Guard, sign
+from bot.errors import Refused
+from bot.messages import RawRequest
+
+
+class Mode(Protocol):
+    def open(self, request: RawRequest) -> Fields:
+        """The fields of a push once it is proved to be WeChat's. Raises Refused."""
+        ...
+
+    def reopen(self, request: RawRequest) -> Fields:
+        """The same for a push that was opened before: nothing is proved again."""
+        ...
+
+    def close(self, reply: str, request: RawRequest) -> str:
+        """The reply's XML as the platform wants it in answer to `request`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """`signature` covers token, timestamp and nonce, not the body: WeChat's design, mended only by https."""
+
+    guard: Guard
+
+    def open(self, request: RawRequest) -> Fields:
+        self.guard.check(request.query, request.received_at, "signature")
+        return self.reopen(request)
+
+    def reopen(self, request: RawRequest) -> Fields:
+        fields = read_fields(request.body)
+        if fields.raw("Encrypt") and not fields.raw("MsgType"):
+            raise Refused(400, "encrypted")  # WeChat is in safe mode and we are configured for plain
+        return fields
+
+    def close(self, reply: str, request: RawRequest) -> str:  # noqa: ARG002
+        return reply
+
+
+@dataclass(frozen=True, slots=True)
+class Safe:
+    """`msg_signature` covers the ciphertext too; `signature` is not to be used [DOC service/guide/dev/push]."""
+
+    guard: Guard
+    seal: Seal
+
+    def open(self, request: RawRequest) -> Fields:
+        sealed = self._sealed(request)
+        self.guard.check(request.query, request.received_at, "msg_signature", sealed)
+        return read_fields(self.seal.open(sealed))
+
+    def reopen(self, request: RawRequest) -> Fields:
+        return read_fields(self.seal.open(self._sealed(request)))
+
+    def close(self, reply: str, request: RawRequest) -> str:
+        sealed, now = self.seal.close(reply.encode()), str(int(request.received_at))
+        nonce = request.query.get("nonce", "")
+        return envelope(sealed, sign(self.guard.token, now, nonce, sealed), now, nonce)
+
+    def _sealed(self, request: RawRequest) -> str:
+        outside = read_fields(request.body)
+        sealed = outside.get("Encrypt")
+        if not sealed:
+            raise Refused(403, "plain_push")
+        if "Encrypt" in outside.repeated:
+            raise Refused(400, "repeated")
+        return sealed
+
+
+def mode_of(settings: WeChatSettings) -> Mode:
+    guard = Guard(settings.token.get_secret_value(), settings.freshness_seconds)
+    if settings.mode == "plain":
+        return Plain(guard)
+    return Safe(guard, Seal(settings.encoding_aes_key.get_secret_value(), settings.app_id))

@@ -1,0 +1,143 @@
+"""The outbox's life: what is due is sent once, in order, and its fate is written down."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+from bot.batches import Together
+from bot.errors import DeliveryFailed, Unavailable
+from bot.messages import Conversation, Effect, Inbound, Instant, Kind, OutboxState, Sent
+from bot.ports import Channel, Clock, Outbox
+from bot.telemetry import count
+from bot.turns import Delivered, Due
+
+log = logging.getLogger(__name__)
+AT_ONCE = 32
+ATTEMPTS = 6
+PAUSE = 0.5
+
+
+class Carrier(Protocol):
+    """Carries out one kind of effect. Raises DeliveryFailed."""
+
+    async def carry_out(self, effect: Effect, key: str, conversation: Conversation) -> None: ...
+
+
+class Delivery:
+    """Sends what the record says is due. `hear` accepts what an effect came back with, as the next turn."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        channels: Mapping[str, Channel],
+        carriers: Mapping[str, Carrier],
+        hear: Callable[[Inbound], Awaitable[object]],
+        clock: Clock,
+    ) -> None:
+        self._outbox = outbox
+        self._channels = channels
+        self._carriers = carriers
+        self._hear = hear
+        self._clock = clock
+        self._settle: Together[Delivered, None] = Together(self._write, AT_ONCE)
+        self._seats = asyncio.Semaphore(AT_ONCE)
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something is due now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled; what is being sent is finished first."""
+        async with asyncio.TaskGroup() as sending:
+            while True:
+                taken = await self._take()
+                for due in taken:
+                    await self._seats.acquire()
+                    sending.create_task(self._one(due))
+                if len(taken) < AT_ONCE:
+                    await self._rest()
+
+    async def once(self) -> int:
+        """Deliver what is due now, and what that lets through; how many."""
+        done = 0
+        while taken := await self._outbox.take(AT_ONCE):
+            await self._outbox.settle([await self.deliver(due) for due in taken])
+            done += len(taken)
+        return done
+
+    async def deliver(self, due: Due) -> Delivered:
+        """Send one row, or carry out its effect; what became of it."""
+        try:
+            sent = await self._carry(due)
+        except DeliveryFailed as failed:
+            delivered = verdict(due, failed, self._clock.now())
+        else:
+            delivered = Delivered(due.id, OutboxState.SENT, platform_id=sent.platform_id)
+        count("deliveries", state=delivered.state.value)
+        if due.effect is not None and delivered.state is not OutboxState.PENDING:
+            await self._hear(outcome_of(due, delivered))
+        return delivered
+
+    async def _carry(self, due: Due) -> Sent:
+        if due.effect is not None:
+            await self._carriers[due.effect.name].carry_out(due.effect, due.id, due.conversation)
+            return Sent()
+        assert due.message is not None  # noqa: S101 - a row is a message or an effect
+        channel = self._channels[due.message.account]
+        limits = channel.limits(due.conversation, self._clock.now())
+        if limits.left == 0:
+            raise DeliveryFailed("window_used_up", permanent=True)
+        return await channel.send(due.message)
+
+    async def _one(self, due: Due) -> None:
+        try:
+            await self._settle(await self.deliver(due))
+        except Unavailable:
+            log.warning("the record is away; the sweeper will find what was being sent in doubt")
+        except Exception:
+            log.exception("a delivery failed; the sweeper will find it in doubt")
+        finally:
+            self._seats.release()
+            self._wake.set()  # the next row of the conversation may go
+
+    async def _take(self) -> list[Due]:
+        try:
+            return await self._outbox.take(AT_ONCE)
+        except Unavailable:
+            return []
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(PAUSE):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        self._wake.clear()
+
+    async def _write(self, delivered: Sequence[Delivered]) -> list[None]:
+        await self._outbox.settle(delivered)
+        return [None] * len(delivered)
+
+
+def verdict(due: Due, failed: DeliveryFailed, now: Instant) -> Delivered:
+    """What a failed send means for its row: again later, never again, or a person's to decide."""
+    if failed.ambiguous:
+        return Delivered(due.id, OutboxState.IN_DOUBT, error=failed.code)
+    if failed.permanent or due.attempts >= ATTEMPTS:
+        return Delivered(due.id, OutboxState.FAILED, error=failed.code)
+    wait = max(failed.retry_after or 0.0, 2.0**due.attempts)
+    return Delivered(due.id, OutboxState.PENDING, error=failed.code, retry_at=now + wait)
+
+
+def outcome_of(due: Due, delivered: Delivered) -> Inbound:
+    """What an effect came back with, as a message to its skill."""
+    assert due.effect is not None  # noqa: S101 - asked for effects only
+    identity = due.conversation.identity
+    data = {"effect": due.effect.name, "state": delivered.state.value, "code": delivered.error}
+    return Inbound(
+        identity.account, identity.handle, f"effect:{due.id}", Kind.OUTCOME, thread=due.conversation.thread, data=data
+    )

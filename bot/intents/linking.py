@@ -1,0 +1,232 @@
+"""The skill that finds out who a customer is: a number they give, and a code sent to the phone on record.
+
+Nothing in the words tells whether a member exists: the code goes out (or not) after the turn, by the effect
+`send_link_code`, and an unknown member's code is kept, tried and refused like any other.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from bot import config
+from bot.intents.numbers import code_in, is_number, member_key
+from bot.intents.one_time_code import OneTimeCodes
+from bot.intents.statement import Statement
+from bot.knowledge.editions import Edition
+from bot.messages import (
+    Answer,
+    Ask,
+    Audience,
+    Change,
+    Decision,
+    Effect,
+    HandOff,
+    Identity,
+    Instant,
+    Kind,
+    Quiet,
+    Reason,
+    Turn,
+)
+from bot.ports import Codes, MemberDirectory
+from bot.turns import CodeKept
+
+INTENT = "link"
+SEND_CODE = "send_link_code"
+DAY = 86400.0
+_PATIENCE = 1800.0  # seconds after which a number is no longer taken for an answer to our question
+_SPOKEN = frozenset({Kind.TEXT, Kind.VOICE})
+_CANCEL = frozenset(
+    {"取消", "取消绑定", "算了", "不用了", "不绑了", "退出", "cancel", "stop", "quit", "never mind", "nevermind"}
+)
+_RESEND = frozenset(
+    {"绑定", "重发", "再发", "再发一次", "重新发", "重新发送", "没收到", "没有收到", "没收到验证码"}
+    | {"link", "resend", "send again", "send it again", "i didn't get it", "not received"}
+)
+_EDGES = re.compile(r"^[\s\W_]+|[\s\W_]+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The deployment's terms for linking, and the secret its codes are made with."""
+
+    codes: OneTimeCodes
+    limits: config.Linking
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far somebody has come, as it stands in the conversation's slots: a restart in between loses nothing.
+
+    step 'member': we asked who they are; 'code': for the code. then: the intent to serve afterwards. member: what they
+    gave. until: when we stop waiting.
+    """
+
+    step: str
+    language: str
+    until: Instant
+    then: str = ""
+    member: str = ""
+
+    def slots(self) -> Mapping[str, Any]:
+        return {"skill": INTENT, **asdict(self)}
+
+
+def progress(turn: Turn) -> Progress | None:
+    """What linking is waiting for in this conversation now, if for anything."""
+    slots = {name: value for name, value in turn.conversation.slots.items() if name != "skill"}
+    if turn.conversation.slots.get("skill") != INTENT or turn.conversation.public:
+        return None
+    found = Progress(**slots)
+    return found if turn.now < found.until else None
+
+
+def verified_member(identity: Identity, now: Instant) -> str | None:
+    """The id of the member this identity is proved to be, as long as the proof holds."""
+    return identity.member_id if identity.verified_until > now else None
+
+
+def begin(words: Edition, turn: Turn, then: str = "") -> Decision:
+    """Ask who they are. In a public thread never: there it says, in private, where to ask again."""
+    if turn.conversation.public:
+        return Answer(words.phrase("link.in_private", turn.language), entry=INTENT, audience=Audience.PRIVATE)
+    question = words.phrase("link.ask_member", turn.language)
+    if then:
+        question = words.phrase("link.needed", turn.language) + "\n" + question
+    return _ask(question, Progress("member", turn.language, turn.now + _PATIENCE, then))
+
+
+class LinkSkill:
+    """Links an identity to a member, step by step. `words` gives the edition of a number."""
+
+    intent = INTENT
+
+    def __init__(
+        self,
+        members: MemberDirectory,
+        codes: Codes,
+        words: Callable[[int], Edition],
+        terms: Terms,
+        time_limit: float = 3.0,
+    ) -> None:
+        self._members = members
+        self._codes = codes
+        self._words = words
+        self._terms = terms
+        self._statement = Statement(members, words)
+        self.time_limit = time_limit
+
+    def wants(self, turn: Turn) -> bool:
+        """Whether this message belongs to a linking under way; a question does not, it is understood afresh."""
+        if turn.message.kind is Kind.OUTCOME:
+            return turn.message.data.get("effect") == SEND_CODE
+        under_way = progress(turn)
+        if under_way is None or turn.message.kind not in _SPOKEN:
+            return False
+        text = turn.message.text
+        resend = under_way.step == "code" and _plain(text) in _RESEND
+        return resend or _plain(text) in _CANCEL or is_number(text) or member_key(text) is not None
+
+    async def respond(self, turn: Turn) -> Decision:
+        """The next step. Raises MemberSystemFailed and Unavailable."""
+        if turn.message.kind is Kind.OUTCOME:
+            return _after_sending(turn)
+        under_way = progress(turn)
+        if under_way is None or not self.wants(turn):
+            return await self._start(turn)
+        if _plain(turn.message.text) in _CANCEL:
+            return self._end("link.cancelled", turn, under_way)
+        return await self._step(turn, under_way)
+
+    async def _start(self, turn: Turn) -> Decision:
+        member_id = verified_member(turn.conversation.identity, turn.now)
+        member = await self._members.member(member_id) if member_id else None
+        words = self._words(turn.edition)
+        if member is None:
+            return begin(words, turn)
+        said = words.phrase("link.already", turn.language, name=member.name)
+        return Answer(said, entry=INTENT, audience=Audience.PRIVATE)
+
+    async def _step(self, turn: Turn, under_way: Progress) -> Decision:
+        text = turn.message.text
+        if under_way.step == "code" and _plain(text) in _RESEND:
+            return await self._send(turn, under_way)
+        code = code_in(text) if under_way.step == "code" else None
+        if code:
+            return await self._prove(turn, under_way, code)
+        key = member_key(text)
+        if key:
+            return await self._send(turn, replace(under_way, member=key.value))
+        unread = "link.ask_code" if under_way.step == "code" else "link.ask_again"
+        return _ask(self._say(unread, turn, under_way), replace(under_way, until=turn.now + _PATIENCE))
+
+    async def _send(self, turn: Turn, under_way: Progress) -> Decision:
+        """Let a code be sent to the member they say they are, whether there is one or not."""
+        identity = turn.conversation.identity.id
+        if await self._codes.issued(identity, None, turn.now - DAY) >= self._terms.limits.codes_per_day:
+            return self._end("link.codes_spent", turn, under_way)
+        arguments = {
+            "key": under_way.member,
+            "identity": identity,
+            "language": under_way.language,
+            "edition": str(turn.edition),
+        }
+        waiting = replace(under_way, step="code", until=turn.now + _PATIENCE)
+        return _ask(self._say("link.code_sent", turn, under_way), waiting, effects=(Effect(SEND_CODE, arguments),))
+
+    async def _prove(self, turn: Turn, under_way: Progress, code: str) -> Decision:
+        kept = await self._codes.current(turn.conversation.identity.id)
+        if kept is None or kept.until <= turn.now:
+            return _ask(self._say("link.expired", turn, under_way), under_way)
+        if kept.attempts >= self._terms.limits.attempts:
+            return self._end("link.too_many", turn, under_way)
+        if self._terms.codes.proves(code, kept.id, kept.hash) and kept.member_id is not None:
+            return await self._welcome(turn, under_way, kept.id, kept.member_id)
+        return self._wrong(turn, under_way, kept)
+
+    def _wrong(self, turn: Turn, under_way: Progress, kept: CodeKept) -> Decision:
+        counted = (Change("count_attempt", {"code_id": kept.id}),)
+        left = self._terms.limits.attempts - kept.attempts - 1
+        if left <= 0:
+            return self._end("link.too_many", turn, under_way, counted)
+        words = self._words(turn.edition)
+        return _ask(words.phrase("link.wrong_code", under_way.language, left=left), under_way, changes=counted)
+
+    async def _welcome(self, turn: Turn, under_way: Progress, code_id: str, member_id: str) -> Decision:
+        member = await self._members.member(member_id)
+        if member is None:
+            return self._end("link.expired", turn, under_way)
+        said = [self._words(turn.edition).phrase("link.done", under_way.language, name=member.name)]
+        if under_way.then == "points":
+            said.append(await self._statement.read(member_id, turn.edition, under_way.language, turn.now))
+        until = turn.now + self._terms.limits.verified_days * DAY
+        change = Change("verify_identity", {"code_id": code_id, "member_id": member_id, "until": until})
+        return Answer("\n".join(said), entry=under_way.then or INTENT, audience=Audience.PRIVATE, changes=(change,))
+
+    def _say(self, phrase: str, turn: Turn, under_way: Progress) -> str:
+        return self._words(turn.edition).phrase(phrase, under_way.language)
+
+    def _end(self, phrase: str, turn: Turn, under_way: Progress, changes: tuple[Change, ...] = ()) -> Answer:
+        said = self._say(phrase, turn, under_way)
+        return Answer(said, entry=INTENT, audience=Audience.PRIVATE, changes=changes)
+
+
+def _ask(
+    text: str, under_way: Progress, effects: tuple[Effect, ...] = (), changes: tuple[Change, ...] = ()
+) -> Decision:
+    return Ask(text, entry=INTENT, audience=Audience.PRIVATE, slots=under_way.slots(), effects=effects, changes=changes)
+
+
+def _after_sending(turn: Turn) -> Decision:
+    """A code that could not be sent is a person's to sort out; one that was needs no word."""
+    problem = turn.message.data.get("error", "")
+    return HandOff(Reason.FAILED, entry=INTENT, detail=problem) if problem else Quiet("code_sent")
+
+
+def _plain(text: str) -> str:
+    """A short command without its dress: width, case, punctuation around it."""
+    return _EDGES.sub("", unicodedata.normalize("NFKC", text)).casefold()

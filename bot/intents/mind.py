@@ -1,0 +1,195 @@
+"""What the bot makes of one message: who may answer, what was meant, and the decision that follows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from bot.intents import faq
+from bot.intents.policy import Use, decide
+from bot.knowledge.editions import Edition
+from bot.messages import (
+    Answer,
+    Ask,
+    Change,
+    Conversation,
+    Decision,
+    HandOff,
+    Heard,
+    Instant,
+    Kind,
+    Owner,
+    Quiet,
+    Reason,
+    Trace,
+    Turn,
+    Understanding,
+    Utterance,
+)
+from bot.ports import Skill
+from bot.turns import Work
+from bot.wording import digest, language_of
+
+_SPOKEN = frozenset({Kind.TEXT, Kind.CLICK, Kind.VOICE})
+_PERSONS = (Owner.QUEUE, Owner.AGENT)
+FETCH = "1"
+
+
+class Running(Protocol):
+    """A skill that asks several things in a row, and knows whether a message is an answer to it."""
+
+    def wants(self, turn: Turn) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision with its reasons, and the words of the edition it was made on."""
+
+    decision: Decision
+    trace: Trace
+    language: str
+    edition: Edition
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """How long a person's resolution still counts, in seconds, and the language of those who wrote none yet."""
+
+    reopen_within: float = 86_400.0
+    language: str = "zh"
+
+
+class Mind:
+    """Understands and decides; writes nothing. `understand` gathers the texts of many conversations."""
+
+    def __init__(
+        self,
+        understand: Callable[[Utterance], Awaitable[Understanding]],
+        edition: Callable[[], Edition],
+        skills: Mapping[str, Skill],
+        memory: Memory,
+    ) -> None:
+        self._understand = understand
+        self._edition = edition
+        self._skills = skills
+        self._memory = memory
+
+    async def decide(self, work: Work, now: Instant) -> Decided:
+        """The decision on one message. Raises whatever a skill or engine raises, and TimeoutError for an overrun."""
+        edition = self._edition()
+        turn = await self._turn(work, edition, now)
+        decision = await self._decision(turn, edition)
+        return Decided(decision, _trace(turn, decision), turn.language, edition)
+
+    def give_up(self, work: Work, why: str) -> Decided:
+        """The decision on a message that nothing could be made of: a person, with the reason's code."""
+        language = self._language(work.message, work.conversation)
+        decision = HandOff(Reason.FAILED, detail=why)
+        edition = self._edition()
+        return Decided(decision, Trace(edition.number, language, (), "HandOff", "", "failed", why), language, edition)
+
+    def phrase(self, name: str, text: str) -> str:
+        """A phrase without placeholders, in the language of `text`."""
+        return self._edition().phrase(name, language_of(text, self._memory.language))
+
+    async def _turn(self, work: Work, edition: Edition, now: Instant) -> Turn:
+        message, conversation = work.message, work.conversation
+        language = self._language(message, conversation)
+        understanding = Understanding()
+        if message.kind in _SPOKEN and message.text.strip() and not fetches(work):
+            previous = str(conversation.slots.get("last_intent", ""))
+            understanding = await self._understand(Utterance(digest(message.text), language, edition.number, previous))
+        return Turn(message, conversation, understanding, language, edition.number, now)
+
+    def _language(self, message: Heard, conversation: Conversation) -> str:
+        return language_of(message.text, str(conversation.slots.get("language", self._memory.language)))
+
+    async def _decision(self, turn: Turn, edition: Edition) -> Decision:
+        conversation, kind = turn.conversation, turn.message.kind
+        if kind is Kind.UNFOLLOW:
+            return Quiet("unfollowed", (Change("forget", {"mode": turn.message.data.get("mode", "erase")}),))
+        if conversation.owner in _PERSONS or joins(conversation):
+            return Quiet("with_a_person")
+        if kind is Kind.OUTCOME:
+            return _outcome(turn.message)
+        if kind in (Kind.EVENT, Kind.NOTE):
+            return Quiet("event")
+        if fetches(Work(conversation, turn.message)):
+            return Quiet("fetch")
+        return self._again(turn, await self._said(turn, edition))
+
+    async def _said(self, turn: Turn, edition: Edition) -> Decision:
+        """The decision on something a customer said to the bot."""
+        kind = turn.message.kind
+        if kind is Kind.FOLLOW:
+            return Answer(edition.phrase("welcome", turn.language), entry="welcome")
+        if kind is Kind.UNSUPPORTED or (kind in (Kind.TEXT, Kind.CLICK) and not turn.message.text.strip()):
+            return Answer(edition.phrase("unsupported", turn.language), entry="unsupported")
+        if kind not in _SPOKEN or not turn.message.text.strip():
+            return HandOff(Reason.MEDIA, detail=kind.value)
+        return await self._meant(turn, edition)
+
+    async def _meant(self, turn: Turn, edition: Edition) -> Decision:
+        running = self._skills.get(str(turn.conversation.slots.get("skill", "")))
+        if running is not None and running.wants(turn):  # type: ignore[attr-defined]
+            return await self._use(running, turn)
+        route = decide(turn.understanding, edition, turn)
+        if isinstance(route, Use):
+            decision = await self._use(self._skills[route.skill], turn)
+            return _from_entry(decision, route.entry, route.confidence)
+        return faq.respond(route, edition, turn, turn.conversation.channel)
+
+    async def _use(self, skill: Skill, turn: Turn) -> Decision:
+        async with asyncio.timeout(skill.time_limit):
+            return await skill.respond(turn)
+
+    def _again(self, turn: Turn, decision: Decision) -> Decision:
+        """Back after a person resolved it: unless the bot is sure, the same person first."""
+        conversation = turn.conversation
+        recent = turn.now - conversation.resolved_at < self._memory.reopen_within
+        unsure = (isinstance(decision, Ask) and decision.choices) or (
+            isinstance(decision, HandOff) and decision.reason is Reason.UNSURE
+        )
+        if conversation.owner is Owner.CLOSED and conversation.resolved_by and recent and unsure:
+            return HandOff(Reason.REOPENED)
+        return decision
+
+
+def joins(conversation: Conversation) -> bool:
+    """Whether people hold another private conversation of this customer, which this one is to join."""
+    return bool(conversation.customer_case) and not conversation.case_id and not conversation.public
+
+
+def fetches(work: Work) -> bool:
+    """Whether the customer only asks for what waits for them."""
+    return work.conversation.waiting > 0 and work.message.text.strip() == FETCH
+
+
+def _outcome(message: Heard) -> Decision:
+    """An effect that worked needs no words; one that did not is a person's."""
+    if message.data.get("state") == "sent":
+        return Quiet("effect_done")
+    return HandOff(Reason.FAILED, detail=f"{message.data.get('effect', '')}:{message.data.get('code', '')}")
+
+
+def _from_entry(decision: Decision, entry: str, confidence: float) -> Decision:
+    """A skill's decision names the entry that led to it."""
+    if isinstance(decision, Quiet) or decision.entry:
+        return decision
+    return replace(decision, entry=entry, confidence=confidence)
+
+
+def _trace(turn: Turn, decision: Decision) -> Trace:
+    spoken = isinstance(decision, Answer | Ask | HandOff)
+    return Trace(
+        turn.edition,
+        turn.language,
+        turn.understanding.candidates[:3],
+        type(decision).__name__,
+        decision.entry if spoken else "",
+        decision.reason.value if isinstance(decision, HandOff) else "",
+        decision.detail if isinstance(decision, HandOff) else decision.why if isinstance(decision, Quiet) else "",
+        turn.understanding.exact,
+    )

@@ -1,0 +1,109 @@
+"""When people answer: opening hours on the deployment's calendar, as instants and as customers hear them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from bot.intents.calendar import near
+from bot.messages import Instant
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_HORIZON = 400  # days looked ahead: beyond the longest row of holidays, short of forever
+
+Shift = tuple[Instant, Instant]
+
+
+class OpeningHours:
+    """Weekly hours such as {'mon': ['09:00-12:00', '13:00-18:00'], 'fri': ['22:00-02:00']}, on the clocks of `zone`.
+
+    A span that ends no later than it starts runs over midnight ('09:00-09:00' is a whole day and night); one that
+    touches or overlaps the next is one stretch with it. On a holiday nothing begins, but a shift of the evening before
+    is finished. When the clocks change, a time that occurs twice opens at the first and closes at the second, and
+    one that is skipped is taken as long after midnight as if it were not.
+    """
+
+    def __init__(self, hours: Mapping[str, Sequence[str]], holidays: Collection[date], zone: ZoneInfo) -> None:
+        self._spans = [sorted(_wall(span) for span in hours.get(day, ())) for day in _DAYS]
+        self._holidays = frozenset(holidays)
+        self.zone = zone
+
+    def is_open(self, now: Instant) -> bool:
+        return self._stretch(now)[0] <= now
+
+    def closes_at(self, now: Instant) -> Instant | None:
+        """When the present opening ends; None if it is closed now, or never closes in the next 400 days."""
+        opens, closes = self._stretch(now)
+        return closes if opens <= now and closes < _NEVER else None
+
+    def opens_at(self, now: Instant) -> Instant | None:
+        """`now` if it is open, else when it opens next; None if it does not in the next 400 days."""
+        opens, _ = self._stretch(now)
+        return max(opens, now) if opens < _NEVER else None
+
+    def after(self, now: Instant, seconds: float) -> Instant | None:
+        """When `seconds` of open time will have passed; None if it does not stay open for as long in 400 days."""
+        for opens, closes in self._stretches(now):
+            begins = max(opens, now)
+            if begins + seconds <= closes:
+                return begins + seconds
+            seconds -= closes - begins
+        return None
+
+    def spoken(self, instant: Instant, language: str, now: Instant) -> str:
+        """'今天 18:00', 'tomorrow at 9:00', '周一 09:00', 'on 3 October at 9:00'; midnight ends a day as 24:00."""
+        moment = datetime.fromtimestamp(instant, self.zone)
+        at_midnight = (moment.hour, moment.minute) == (0, 0)
+        day = moment.date() - timedelta(days=at_midnight)
+        hour = 24 if at_midnight else moment.hour
+        name = near(day, language, self._day(now))
+        return f"{name} {hour:02}:{moment:%M}" if language == "zh" else f"{name} at {hour}:{moment:%M}"
+
+    def _stretch(self, now: Instant) -> Shift:
+        """The stretch that is open now, or the next."""
+        return next(self._stretches(now), (_NEVER, _NEVER))
+
+    def _stretches(self, now: Instant) -> Iterator[Shift]:
+        """Stretches of open time that end after `now`, in order, each as long as it goes."""
+        opens, closes = _NEVER, -_NEVER
+        for begins, ends in self._shifts(self._day(now) - timedelta(days=1)):
+            if begins <= closes:
+                closes = max(closes, ends)
+                continue
+            if closes > now:
+                yield opens, closes
+            opens, closes = begins, ends
+        if closes > now:
+            yield opens, closes if closes < self._edge(now) else _NEVER
+
+    def _shifts(self, first: date) -> Iterator[Shift]:
+        days = (first + timedelta(days=ahead) for ahead in range(_HORIZON))
+        for day in days:
+            if day not in self._holidays:
+                yield from sorted(self._shift(day, *wall) for wall in self._spans[day.weekday()])
+
+    def _shift(self, day: date, begins: timedelta, ends: timedelta) -> Shift:
+        return self._instants(day, begins)[0], max(self._instants(day, ends))
+
+    def _instants(self, day: date, since_midnight: timedelta) -> tuple[Instant, Instant]:
+        """The first and the second instant at which the clocks show this; the same unless they are being changed."""
+        wall = datetime.combine(day, time()) + since_midnight
+        first, second = (wall.replace(tzinfo=self.zone, fold=fold).timestamp() for fold in (0, 1))
+        return first, second
+
+    def _edge(self, now: Instant) -> Instant:
+        """From here on nothing was looked at: what is open here has not been seen to close."""
+        return self._instants(self._day(now) + timedelta(days=_HORIZON - 1), timedelta())[0]
+
+    def _day(self, now: Instant) -> date:
+        return datetime.fromtimestamp(now, self.zone).date()
+
+
+_NEVER: Instant = datetime.max.replace(tzinfo=UTC).timestamp()
+
+
+def _wall(span: str) -> tuple[timedelta, timedelta]:
+    """'22:00-02:00' as times since that day's midnight, the second after the first."""
+    begins, ends = (timedelta(hours=int(clock[:2]), minutes=int(clock[3:])) for clock in span.split("-"))
+    return begins, ends if ends > begins else ends + timedelta(days=1)

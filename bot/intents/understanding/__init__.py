@@ -1,0 +1,1 @@
+"""Text in, ranked intents with a calibrated confidence out."""

@@ -1,0 +1,74 @@
+"""From a promise to thresholds: the confidence from which answers are right as often as promised."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bot.intents.understanding.fitting import Flags, Weights, logistic
+
+LOWEST_ANSWER, HIGHEST_ANSWER = 0.5, 0.985
+_LOWEST_ASK = 0.15
+_ENOUGH = 100
+_CAUTION = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """How held-out texts came out: confidence, whether the first or one of the first three was right, their weight."""
+
+    confidence: npt.NDArray[np.float64]
+    right: Flags
+    offered: Flags
+    weights: Weights
+
+    def precision(self, threshold: float) -> float:
+        """The share of right ones among those from `threshold` on; 1 if there are none."""
+        chosen = self.confidence >= threshold
+        return _share(self.right[chosen], self.weights[chosen])
+
+    def coverage(self, threshold: float) -> float:
+        """The share of all texts that lie from `threshold` on; 0 if there are no texts."""
+        total = float(self.weights.sum())
+        return float(self.weights[self.confidence >= threshold].sum()) / total if total else 0.0
+
+    def calibration_error(self, bins: int = 15) -> float:
+        """The expected calibration error: how far, on average, confidence and truth lie apart within equal bins."""
+        place = np.minimum((self.confidence * bins).astype(int), bins - 1)
+        weight = np.bincount(place, self.weights, bins)
+        gap = np.bincount(place, self.weights * (self.confidence - self.right), bins)
+        return float(np.abs(gap).sum() / max(float(weight.sum()), 1e-12))
+
+
+def answer_from(outcomes: Outcomes, target: float) -> float:
+    """The lowest confidence from which answers were right at `target`, with a standard error to spare.
+
+    With less than a hundred held-out texts their outcomes prove little, and the confidence itself has to be `target`.
+    """
+    if len(outcomes.confidence) < _ENOUGH:
+        return min(target, HIGHEST_ANSWER)
+    order = np.argsort(-outcomes.confidence, kind="stable")
+    right = np.cumsum((outcomes.weights * outcomes.right)[order])
+    total = np.cumsum(outcomes.weights[order])
+    share = right / total
+    kept = np.flatnonzero(share - _CAUTION * np.sqrt(share * (1 - share) / total) >= target)
+    lowest = float(outcomes.confidence[order][kept[-1]]) if len(kept) else HIGHEST_ANSWER
+    return min(max(lowest, LOWEST_ANSWER), HIGHEST_ANSWER)
+
+
+def ask_from(outcomes: Outcomes, answer: float) -> float:
+    """The lowest confidence worth asking back: every second time, what was meant is among three choices."""
+    unsure = outcomes.confidence < answer
+    sure = np.clip(outcomes.confidence[unsure], 1e-6, 1 - 1e-6)
+    line = np.stack([np.log(sure / (1 - sure)), np.ones(len(sure))], axis=1)
+    slope, offset = logistic(line, outcomes.offered[unsure], outcomes.weights[unsure], np.array([1.0, 1.0]))
+    even = 1 / (1 + math.exp(min(max(float(offset) / max(float(slope), 0.05), -30), 30)))
+    return min(max(even, _LOWEST_ASK), answer)
+
+
+def _share(right: Flags, weights: Weights) -> float:
+    total = float(weights.sum())
+    return float(weights[right].sum()) / total if total else 1.0

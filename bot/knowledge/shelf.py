@@ -1,0 +1,41 @@
+"""The shelf: the edition this process answers from, and how it takes up a newer one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from bot.knowledge.editions import Edition
+from bot.ports import Editions
+
+
+class Shelf:
+    """Holds the active edition. `take_up(number, model)` loads an edition's model into the engine."""
+
+    def __init__(self, editions: Editions, take_up: Callable[[int, bytes], None]) -> None:
+        self._editions = editions
+        self._take_up = take_up
+        self._edition: Edition | None = None
+        self._refreshing = asyncio.Lock()
+
+    def current(self) -> Edition:
+        """The edition to answer from. Raises LookupError while none was taken up."""
+        if self._edition is None:
+            raise LookupError("no edition has been taken up yet; publish one with `yingda train`")
+        return self._edition
+
+    async def refresh(self) -> bool:
+        """Take up the active edition if it is another one than ours; whether we did.
+
+        The model is loaded first and off the event loop, so that whoever asks `current` meanwhile gets an edition
+        that the engine knows. Raises Unavailable, SettingError, or what `take_up` raises; the edition held stays.
+        """
+        async with self._refreshing:
+            number = await self._editions.active()
+            if number == 0 or (self._edition is not None and self._edition.number == number):
+                return False
+            content, model = await self._editions.load(number)
+            edition = Edition.from_json(number, content)
+            await asyncio.to_thread(self._take_up, number, model)
+            self._edition = edition
+            return True

@@ -1,0 +1,100 @@
+"""The request that brought a message can still carry the reply, for a while: taken once, or gone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from enum import Enum, auto
+
+from bot.errors import Unavailable
+from bot.messages import Outbound
+
+log = logging.getLogger(__name__)
+GATHERED = 0.25
+
+
+class Late(Enum):
+    """No reply in time."""
+
+    LATE = auto()
+
+
+LATE = Late.LATE
+
+
+class Offer:
+    """One platform request waiting for its reply until `until` (seconds of the event loop's clock).
+
+    Whoever takes it before the deadline must give it something, or give it back; after the deadline it is gone and
+    nobody can take it. So a reply travels either in the response or by the outbox, never both.
+    """
+
+    def __init__(self, render: Callable[[Outbound], bytes], until: float) -> None:
+        self.render = render
+        self.message_id = ""
+        self._until = until
+        self._taken = False
+        self._reply: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def open(self) -> bool:
+        """Whether a reply would still be in time."""
+        return not self._reply.done() and asyncio.get_running_loop().time() < self._until
+
+    def take(self) -> bool:
+        """Reserve it for a reply that is about to be committed."""
+        if self._taken or not self.open:
+            return False
+        self._taken = True
+        return True
+
+    def give(self, body: bytes | None) -> None:
+        """The response's bytes; None to only acknowledge."""
+        if not self._reply.done():
+            self._reply.set_result(body)
+
+    def give_back(self) -> None:
+        """The commit was lost: somebody may take it again."""
+        self._taken = False
+
+    async def outcome(self) -> bytes | Late | None:
+        """What to respond; LATE if nobody took it in time. A taken one is waited for: its commit has begun."""
+        loop = asyncio.get_running_loop()
+        while not self._reply.done():
+            left = self._until - loop.time()
+            if left <= 0 and not self._taken:
+                return LATE
+            await asyncio.wait([self._reply], timeout=max(left, 0.05))
+        return self._reply.result()
+
+
+class Written:
+    """Notes which responses were written to the platform's connections, a quarter of a second's worth at a time.
+
+    What a crash loses of it stands in doubt on the desk: that errs on the honest side.
+    """
+
+    def __init__(self, write: Callable[[Sequence[str]], Awaitable[None]]) -> None:
+        self._write = write
+        self._gathered: list[str] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def note(self, message_id: str) -> None:
+        self._gathered.append(message_id)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._later())
+
+    async def flush(self) -> None:
+        """Write what has gathered now."""
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            await self._write(gathered)
+
+    async def _later(self) -> None:
+        while self._gathered:
+            await asyncio.sleep(GATHERED)
+            try:
+                await self.flush()
+            except Unavailable:
+                log.warning("the record is away; some responses will stand in doubt")

@@ -1,0 +1,66 @@
+"""What a platform hears that asks again: the same reply, or how the customer can get it later."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from bot.intents.mind import Mind
+from bot.messages import Conversation, Identity, Inbound, Outbound, OutboxState
+from bot.offers import LATE, Late, Offer
+from bot.ports import Channel, Clock, Intake, Turns
+from bot.turns import Accepted, Delivered
+
+LOOK_AGAIN = 0.1
+LAST_ATTEMPT = 3  # WeChat asks three times in all, reference/wechat.md 1.3
+
+
+class Repeats:
+    """Serves requests whose turn somebody else does, and requests whose turn takes too long."""
+
+    def __init__(self, intake: Intake, turns: Turns, channels: Mapping[str, Channel], mind: Mind, clock: Clock) -> None:
+        self._intake = intake
+        self._turns = turns
+        self._channels = channels
+        self._mind = mind
+        self._clock = clock
+
+    async def watch(self, inbound: Inbound, offer: Offer) -> None:
+        """Look for what the turn said, as long as it can still be served."""
+        while offer.open:
+            delivered = await self._intake.replied(inbound.account, inbound.dedup_key)
+            if delivered is not None:
+                await self._serve(inbound, delivered, offer)
+                return
+            await asyncio.sleep(LOOK_AGAIN)
+
+    async def too_late(self, inbound: Inbound, accepted: Accepted, offer: Offer) -> bytes | Late | None:
+        """An account that can send by itself acknowledges; another lets the platform ask again, and at the last
+        attempt tells the customer how to fetch the answer."""
+        if self._active(inbound):
+            return None
+        if accepted.attempt < LAST_ATTEMPT:
+            return LATE
+        text = self._mind.phrase("fetch.send_one", inbound.text)
+        body = offer.render(_outbound(inbound, text))
+        await self._turns.notice(accepted.conversation_id, text, body)
+        return body
+
+    async def _serve(self, inbound: Inbound, delivered: Delivered, offer: Offer) -> None:
+        """The bytes the first attempt was given, or the reply itself if it is not on its way yet."""
+        if not offer.take():
+            return
+        if delivered.state in (OutboxState.PENDING, OutboxState.WAITING):
+            body = offer.render(_outbound(inbound, delivered.text))
+            offer.give(body if await self._intake.offer(delivered.id, body) else None)
+        else:
+            offer.give(delivered.body)
+
+    def _active(self, inbound: Inbound) -> bool:
+        identity = Identity("", "", inbound.account, inbound.handle)
+        bare = Conversation("", inbound.account, "", identity, inbound.thread)
+        return self._channels[inbound.account].limits(bare, self._clock.now()).active
+
+
+def _outbound(inbound: Inbound, text: str) -> Outbound:
+    return Outbound("", inbound.account, inbound.handle, inbound.thread, text)

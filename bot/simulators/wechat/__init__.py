@@ -1,0 +1,17 @@
+"""WeChat's side of an official account: followers, pushes, replies, tokens, customer-service messages, and a page."""
+
+from bot.simulators.wechat.account import MenuButton, Question, SimulatedAccount
+from bot.simulators.wechat.app import create_app, running, serve
+from bot.simulators.wechat.platform import Delivery, Platform, SystemClock
+
+__all__ = [
+    "Delivery",
+    "MenuButton",
+    "Platform",
+    "Question",
+    "SimulatedAccount",
+    "SystemClock",
+    "create_app",
+    "running",
+    "serve",
+]

@@ -1,0 +1,52 @@
+"""What just happened, for those who watch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+_MOST_UNREAD = 500
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """topic: 'line', 'follower', 'call', 'sms', 'faults', or 'missed': a watcher was too slow and must ask again."""
+
+    topic: str
+    about: Any = None
+
+
+class Live:
+    """Passes news on to watchers of the same event loop; keeps none."""
+
+    def __init__(self) -> None:
+        self._watchers: set[asyncio.Queue[News]] = set()
+
+    def tell(self, topic: str, about: Any) -> None:
+        for watcher in self._watchers:
+            if watcher.full():
+                _forget(watcher)
+                watcher.put_nowait(News("missed"))
+            watcher.put_nowait(News(topic, about))
+
+    async def watch(self) -> AsyncIterator[News]:
+        with self._seat() as seat:
+            while True:
+                yield await seat.get()
+
+    @contextmanager
+    def _seat(self) -> Iterator[asyncio.Queue[News]]:
+        seat: asyncio.Queue[News] = asyncio.Queue(_MOST_UNREAD)
+        self._watchers.add(seat)
+        try:
+            yield seat
+        finally:
+            self._watchers.discard(seat)
+
+
+def _forget(watcher: asyncio.Queue[News]) -> None:
+    while not watcher.empty():
+        watcher.get_nowait()

@@ -1,0 +1,1 @@
+"""The phone-like page on which a person chats as several followers."""

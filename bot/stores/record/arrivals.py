@@ -1,0 +1,158 @@
+"""The threads that new messages belong to: found, or made for a handle that never wrote before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bot.messages import Heard, Inbound, Instant, Kind
+from bot.stores.record.rows import CONVERSATION, conversation_of
+from bot.stores.record.tables import conversations, customers, identities
+from bot.turns import Work
+from bot.wording import new_id
+
+Key = tuple[str, str, str]
+_FIND = (
+    CONVERSATION.where(
+        identities.c.account.in_(bindparam("accounts", expanding=True)),
+        identities.c.handle.in_(bindparam("handles", expanding=True)),
+    )
+    .order_by(conversations.c.id)
+    .with_for_update(of=conversations)
+)
+_DIALECT = {"sqlite": sqlite, "postgresql": postgresql}
+
+
+class Thread:
+    """A conversation while messages are being given their places in it."""
+
+    def __init__(self, row: Row[Any]) -> None:
+        self._conversation = conversation_of(row)
+        self.id: str = row.id
+        self.channel: str = row.channel
+        self.seq: int = row.seq
+        self.inbound_seq: int = row.inbound_seq
+        self.event_seq: int = row.event_seq
+        self.lease: str | None = row.lease
+        self.lease_until: Instant = row.lease_until
+        self.asked = False
+
+    @property
+    def case(self) -> str | None:
+        return self._conversation.case_id
+
+    def heard(self, now: Instant, kind: Kind) -> None:
+        """The customer said something: the platform's reply window opens anew."""
+        self.asked = True
+        self._conversation = replace(self._conversation, heard_at=now, heard_kind=kind, sent_in_window=0)
+
+    @property
+    def behind(self) -> bool:
+        """Whether an older message waits still: then the work begins with that one."""
+        return self._conversation.inbound_seq > self._conversation.handled_seq
+
+    def take_lease(self, holder: str, now: Instant, seconds: float) -> bool:
+        """Ours if nobody's, or if its holder has not been heard of in time."""
+        if self.lease is not None and self.lease_until > now:
+            return False
+        self.lease, self.lease_until = holder, now + seconds
+        return True
+
+    def work(self, message_id: str, inbound: Inbound, now: Instant) -> Work:
+        heard = Heard(
+            message_id,
+            self.id,
+            self.seq,
+            inbound.dedup_key,
+            inbound.kind,
+            inbound.text,
+            now,
+            inbound.media,
+            inbound.data,
+        )
+        return Work(replace(self._conversation, inbound_seq=self.inbound_seq), heard)
+
+    def moved(self) -> dict[str, Any]:
+        return {
+            "b_id": self.id,
+            "seq": self.seq,
+            "inbound_seq": self.inbound_seq,
+            "event_seq": self.event_seq,
+            "lease": self.lease,
+            "lease_until": self.lease_until,
+        }
+
+
+def threads_of(
+    connection: Connection, inbounds: Sequence[Inbound], channels: Mapping[str, str], now: Instant
+) -> dict[Key, Thread]:
+    """The thread of every inbound message, by account, handle and public thread; locked until the transaction ends."""
+    found = _find(connection, inbounds)
+    missing = {_key(inbound) for inbound in inbounds} - found.keys()
+    if missing:
+        _make(connection, missing, channels, now)
+        found = _find(connection, inbounds)
+    return found
+
+
+def _key(inbound: Inbound) -> Key:
+    return inbound.account, inbound.handle, inbound.thread
+
+
+def _find(connection: Connection, inbounds: Sequence[Inbound]) -> dict[Key, Thread]:
+    wanted = {_key(inbound) for inbound in inbounds}
+    accounts, handles = {key[0] for key in wanted}, {key[1] for key in wanted}
+    rows = connection.execute(_FIND, {"accounts": sorted(accounts), "handles": sorted(handles)})
+    keyed = (((row.account, row.handle, row.thread), row) for row in rows)
+    return {key: Thread(row) for key, row in keyed if key in wanted}
+
+
+def _make(connection: Connection, missing: set[Key], channels: Mapping[str, str], now: Instant) -> None:
+    """Customers, identities and conversations for new handles; another process may have been quicker."""
+    owners = _identities(connection, {(account, handle) for account, handle, _ in missing}, now)
+    rows = [
+        {
+            "id": new_id(),
+            "identity_id": owners[account, handle],
+            "account": account,
+            "channel": channels[account],
+            "thread": thread,
+            "at": now,
+        }
+        for account, handle, thread in sorted(missing)
+    ]
+    connection.execute(_DIALECT[connection.dialect.name].insert(conversations).on_conflict_do_nothing(), rows)
+
+
+def _identities(connection: Connection, handles: set[tuple[str, str]], now: Instant) -> dict[tuple[str, str], str]:
+    """The identities of `handles`, new ones with a customer of their own."""
+    known = _known(connection, handles)
+    new = sorted(handles - known.keys())
+    if not new:
+        return known
+    people = [new_id() for _ in new]
+    connection.execute(insert(customers), [{"id": id_, "at": now} for id_ in people])
+    rows = [
+        {"id": new_id(), "customer_id": person, "account": account, "handle": handle, "at": now}
+        for person, (account, handle) in zip(people, new, strict=True)
+    ]
+    upsert = _DIALECT[connection.dialect.name].insert(identities).on_conflict_do_nothing()
+    made = set(connection.execute(upsert.returning(identities.c.customer_id), rows).scalars())
+    beaten = [person for person in people if person not in made]
+    if beaten:
+        connection.execute(delete(customers).where(customers.c.id.in_(beaten)))
+    return _known(connection, handles)
+
+
+def _known(connection: Connection, handles: set[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    rows = connection.execute(
+        select(identities.c.account, identities.c.handle, identities.c.id).where(
+            identities.c.account.in_({account for account, _ in handles}),
+            identities.c.handle.in_({handle for _, handle in handles}),
+        )
+    )
+    return {(account, handle): id_ for account, handle, id_ in rows if (account, handle) in handles}

@@ -1,0 +1,238 @@
+"""Cases as the desk reads them: the list of open ones, and one with everything that was said."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, select
+
+from bot.cases import CaseEvent, CaseLine, CaseState, CaseView, Outgoing, TurnTrace
+from bot.desk.moves import OPEN
+from bot.desk.queue import in_order
+from bot.desk.thread import gravest, merged
+from bot.messages import (
+    Author,
+    Candidate,
+    Conversation,
+    Customer,
+    Instant,
+    Kind,
+    OutboxState,
+    Reason,
+    Said,
+    Trace,
+)
+from bot.stores.record.database import Database
+from bot.stores.record.rows import CONVERSATION, conversation_of, media_of
+from bot.stores.record.tables import (
+    cases,
+    conversations,
+    customers,
+    events,
+    identities,
+    messages,
+    outbox,
+    staff,
+    traces,
+)
+
+_STEPS = (
+    "handed_off",
+    "reopened",
+    "joined",
+    "claimed",
+    "released",
+    "resolved",
+    "returned_to_bot",
+    "resent",
+    "withdrawn",
+)
+_spoken = messages.alias("spoken")
+_newest = (
+    select(_spoken.c.id)
+    .where(_spoken.c.conversation_id == cases.c.conversation_id, _spoken.c.kind != Kind.OUTCOME.value)
+    .order_by(_spoken.c.seq.desc())
+    .limit(1)
+    .correlate(cases)
+    .scalar_subquery()
+)
+_LINES: Select[Any] = (
+    select(
+        cases,
+        customers.c.name.label("customer_name"),
+        customers.c.member_id,
+        conversations.c.account,
+        conversations.c.channel,
+        conversations.c.thread,
+        staff.c.name.label("agent_name"),
+        messages.c.text.label("said"),
+        messages.c.author.label("said_by"),
+        messages.c.kind.label("said_kind"),
+    )
+    .join(customers, customers.c.id == cases.c.customer_id)
+    .join(conversations, conversations.c.id == cases.c.conversation_id)
+    .outerjoin(staff, staff.c.id == cases.c.agent)
+    .outerjoin(messages, messages.c.id == _newest)
+)
+
+
+class Board:
+    """ports.CaseBoard on the record."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def lines(self) -> list[CaseLine]:
+        return await self._database.read(_open_lines)
+
+    async def case(self, case_id: str) -> CaseView | None:
+        return await self._database.read(lambda connection: _view(connection, case_id, self._database.now(connection)))
+
+    async def pulse(self) -> Instant:
+        return await self._database.read(_last_event)
+
+
+def _open_lines(connection: Connection) -> list[CaseLine]:
+    states = [state.value for state in OPEN]
+    return in_order(_line(row) for row in connection.execute(_LINES.where(cases.c.state.in_(states))))
+
+
+def _last_event(connection: Connection) -> Instant:
+    return connection.execute(select(func.max(events.c.at))).scalar() or 0.0
+
+
+def _line(row: Row[Any]) -> CaseLine:
+    return CaseLine(
+        row.id,
+        row.conversation_id,
+        Customer(row.customer_id, row.customer_name, row.member_id),
+        row.account,
+        row.channel,
+        bool(row.thread),
+        Reason(row.reason),
+        CaseState(row.state),
+        row.opened_at,
+        row.waiting_since,
+        row.priority,
+        row.agent,
+        row.agent_name or "",
+        row.prefer,
+        row.said or "",
+        Author(row.said_by or Author.CUSTOMER),
+        Kind(row.said_kind or Kind.TEXT),
+    )
+
+
+def _view(connection: Connection, case_id: str, now: Instant) -> CaseView | None:
+    row = connection.execute(_LINES.where(cases.c.id == case_id)).first()
+    if row is None:
+        return None
+    threads = _conversations(connection, row.customer_id)
+    ids = [thread.id for thread in threads]
+    joined = _joined(row, threads)
+    outgoing = _outgoing(connection, ids)
+    said = merged(_said(connection, ids, outgoing))
+    steps = _events(connection, ids)
+    return CaseView(
+        _line(row),
+        threads,
+        joined,
+        said,
+        outgoing,
+        _traces(connection, ids),
+        steps,
+        row.entry,
+        row.detail,
+        _verified_member(threads, joined, now),
+        _names(connection, {*(line.by for line in said), *(step.actor for step in steps), row.agent}),
+    )
+
+
+def _conversations(connection: Connection, customer_id: str) -> tuple[Conversation, ...]:
+    theirs = CONVERSATION.where(identities.c.customer_id == customer_id).order_by(conversations.c.id)
+    return tuple(conversation_of(row) for row in connection.execute(theirs))
+
+
+def _joined(case: Row[Any], threads: Iterable[Conversation]) -> tuple[str, ...]:
+    others = (thread.id for thread in threads if thread.case_id == case.id and thread.id != case.conversation_id)
+    return (case.conversation_id, *others)
+
+
+def _verified_member(threads: Iterable[Conversation], joined: Sequence[str], now: Instant) -> str | None:
+    """Personal data stands beside a case only if the person in one of its own conversations proved who they are."""
+    proven = (
+        thread.identity.member_id
+        for thread in threads
+        if thread.id in joined and thread.identity.verified_until > now and thread.identity.member_id
+    )
+    return next(proven, None)
+
+
+def _outgoing(connection: Connection, ids: Sequence[str]) -> tuple[Outgoing, ...]:
+    rows = connection.execute(
+        select(outbox)
+        .where(outbox.c.conversation_id.in_(ids), outbox.c.message_id.is_not(None))
+        .order_by(outbox.c.conversation_id, outbox.c.seq, outbox.c.id)
+    )
+    return tuple(Outgoing(row.id, row.message_id, OutboxState(row.state), row.text, row.error) for row in rows)
+
+
+def _said(connection: Connection, ids: Sequence[str], outgoing: Iterable[Outgoing]) -> list[Said]:
+    pieces: dict[str, list[Outgoing]] = defaultdict(list)
+    for piece in outgoing:
+        pieces[piece.message_id].append(piece)
+    everything = select(messages).where(messages.c.conversation_id.in_(ids), messages.c.kind != Kind.OUTCOME.value)
+    return [_said_line(row, gravest(pieces[row.id])) for row in connection.execute(everything)]
+
+
+def _said_line(row: Row[Any], worst: Outgoing | None) -> Said:
+    return Said(
+        row.id,
+        row.conversation_id,
+        row.seq,
+        Author(row.author),
+        Kind(row.kind),
+        row.text,
+        row.at,
+        row.by,
+        media_of(row.media),
+        row.entry,
+        row.edition,
+        row.confidence,
+        worst.state if worst else None,
+        worst.error if worst else "",
+    )
+
+
+def _traces(connection: Connection, ids: Sequence[str]) -> tuple[TurnTrace, ...]:
+    rows = connection.execute(
+        select(traces).where(traces.c.conversation_id.in_(ids)).order_by(traces.c.at, traces.c.message_id)
+    )
+    return tuple(TurnTrace(row.message_id, row.conversation_id, row.at, trace_of(row.trace)) for row in rows)
+
+
+def trace_of(text: str) -> Trace:
+    """A trace as it is kept: its fields as JSON, candidates as objects of intent and confidence."""
+    kept = json.loads(text)
+    candidates = tuple(Candidate(one["intent"], one["confidence"]) for one in kept["candidates"])
+    return Trace(**(kept | {"candidates": candidates}))
+
+
+def _events(connection: Connection, ids: Sequence[str]) -> tuple[CaseEvent, ...]:
+    rows = connection.execute(
+        select(events)
+        .where(events.c.conversation_id.in_(ids), events.c.type.in_(_STEPS))
+        .order_by(events.c.at, events.c.conversation_id, events.c.seq)
+    )
+    return tuple(
+        CaseEvent(row.at, row.type, row.actor, row.conversation_id, json.loads(row.data) if row.data else {})
+        for row in rows
+    )
+
+
+def _names(connection: Connection, ids: set[str | None]) -> dict[str, str]:
+    rows = connection.execute(select(staff.c.id, staff.c.name).where(staff.c.id.in_([one for one in ids if one])))
+    return {row.id: row.name for row in rows}

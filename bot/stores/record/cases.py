@@ -1,0 +1,192 @@
+"""Cases as people move them and speak in them: every step one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from bot.cases import AgentReply, CaseState, StaffMember
+from bot.desk import moves
+from bot.desk.moves import Move, Standing
+from bot.errors import NotAllowed, Stale
+from bot.messages import Author, Instant, Kind, OutboxState
+from bot.stores.record.casework import Held, carry, count_on, happened, hold, note_events, silence_bot
+from bot.stores.record.database import Database
+from bot.stores.record.rows import message_row
+from bot.stores.record.tables import cases, conversations, messages, outbox
+from bot.wording import clean, new_id
+
+
+class Cases:
+    """ports.CaseWork and ports.CaseTalk on the record, and the sweeper's release of silent agents."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, case_id: str, by: StaffMember) -> None:
+        await self._move(case_id, by, moves.claim)
+
+    async def release(self, case_id: str, by: StaffMember) -> None:
+        await self._move(case_id, by, moves.release)
+
+    async def resolve(self, case_id: str, by: StaffMember) -> None:
+        await self._move(case_id, by, moves.resolve)
+
+    async def hand_back(self, case_id: str, by: StaffMember) -> None:
+        await self._move(case_id, by, moves.hand_back)
+
+    async def _move(self, case_id: str, by: StaffMember, rule: Callable[[Standing, StaffMember], Move]) -> None:
+        def work(connection: Connection) -> None:
+            held = hold(connection, case_id, self._database.now(connection))
+            move = rule(held.standing, by)
+            carry(connection, held, move, by)
+            if move.state is CaseState.CLAIMED:
+                silence_bot(connection, held)
+
+        await self._database.write(work)
+
+    async def reply(self, case_id: str, by: StaffMember, reply: AgentReply) -> str:
+        message_id = _once(case_id, by, reply.key)
+
+        def work(connection: Connection) -> str:
+            held = hold(connection, case_id, self._database.now(connection))
+            if not _is_said(connection, message_id):
+                _say(connection, held, by, reply, message_id)
+            return message_id
+
+        return await self._database.write(work)
+
+    async def note(self, case_id: str, by: StaffMember, text: str) -> str:
+        def work(connection: Connection) -> str:
+            held = hold(connection, case_id, self._database.now(connection))
+            return _note(connection, held, by, text)
+
+        return await self._database.write(work)
+
+    async def send_again(self, case_id: str, outgoing_id: str, by: StaffMember, state: OutboxState) -> None:
+        def work(connection: Connection) -> None:
+            held = hold(connection, case_id, self._database.now(connection))
+            _send_again(connection, held, by, outgoing_id, state)
+
+        await self._database.write(work)
+
+    async def release_silent(self, before: Instant) -> list[str]:
+        """Claimed cases whose customer has waited since `before` without a sign of the agent go back; their ids."""
+        silent = await self._database.read(lambda connection: _silent(connection, before))
+        return [case_id for case_id in silent if await self._time_out(case_id, before)]
+
+    async def _time_out(self, case_id: str, before: Instant) -> bool:
+        """One case at a time, looked at again under its lock: the agent may have answered just now."""
+
+        def work(connection: Connection) -> bool:
+            held = hold(connection, case_id, self._database.now(connection))
+            if not _is_silent(held.case, before):
+                return False
+            carry(connection, held, moves.timed_out(), None)
+            return True
+
+        try:
+            return await self._database.write(work)
+        except Stale:
+            return False  # somebody is at it; the sweeper looks again
+
+
+def _silent(connection: Connection, before: Instant) -> list[str]:
+    silent = select(cases.c.id).where(
+        cases.c.state == CaseState.CLAIMED.value,
+        cases.c.waiting_since > 0,
+        cases.c.waiting_since < before,
+        cases.c.agent_at < before,
+    )
+    return list(connection.execute(silent).scalars())
+
+
+def _is_silent(case: Row[Any], before: Instant) -> bool:
+    return case.state == CaseState.CLAIMED.value and 0 < case.waiting_since < before and bool(case.agent_at < before)
+
+
+def _once(case_id: str, by: StaffMember, key: str) -> str:
+    """The message id that this draft will always have, so that a reply sent twice by the browser is said once."""
+    return hashlib.sha256(f"{case_id}\n{by.id}\n{key}".encode()).hexdigest()[:32]
+
+
+def _is_said(connection: Connection, message_id: str) -> bool:
+    return connection.execute(select(messages.c.id).where(messages.c.id == message_id)).first() is not None
+
+
+def _say(connection: Connection, held: Held, by: StaffMember, reply: AgentReply, message_id: str) -> None:
+    conversation = _allowed_conversation(held, by, reply)
+    line = message_row(message_id, conversation.id, conversation.seq + 1, Author.AGENT, Kind.TEXT, held.now)
+    connection.execute(insert(messages), [line | {"text": clean(reply.text), "by": by.id}])
+    connection.execute(insert(outbox), [_parcel(line, piece, reply.state) for piece in reply.pieces])
+    waiting = len(reply.pieces) if reply.state is OutboxState.WAITING else 0
+    count_on(
+        connection,
+        [conversation.id],
+        {"seq": conversation.seq + 1, "waiting": conversations.c.waiting + waiting},
+    )
+    note_events(connection, held, [conversation], happened("replied", by))
+    _touch(connection, held, waiting_since=0.0, agent_at=held.now)
+
+
+def _allowed_conversation(held: Held, by: StaffMember, reply: AgentReply) -> Row[Any]:
+    try:
+        conversation = held.conversation(reply.conversation_id)
+    except LookupError as strange:
+        raise NotAllowed("elsewhere") from strange
+    moves.reply(held.standing, by, conversation.id, held.ids)
+    return conversation
+
+
+def _parcel(line: dict[str, Any], piece: str, state: OutboxState) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "conversation_id": line["conversation_id"],
+        "seq": line["seq"],
+        "message_id": line["id"],
+        "author": Author.AGENT.value,
+        "text": clean(piece),
+        "state": state.value,
+        "due_at": line["at"],
+        "state_at": line["at"],
+    }
+
+
+def _note(connection: Connection, held: Held, by: StaffMember, text: str) -> str:
+    moves.note(by)
+    conversation = held.conversation("")
+    line = message_row(new_id(), conversation.id, conversation.seq + 1, Author.AGENT, Kind.NOTE, held.now)
+    connection.execute(insert(messages), [line | {"text": clean(text), "by": by.id}])
+    count_on(connection, [conversation.id], {"seq": conversation.seq + 1})
+    note_events(connection, held, [conversation], happened("noted", by))
+    if held.case.agent == by.id:
+        _touch(connection, held, agent_at=held.now)
+    return str(line["id"])
+
+
+def _send_again(connection: Connection, held: Held, by: StaffMember, outgoing_id: str, state: OutboxState) -> None:
+    """The row is the person's from now on: neither the bot's owner check nor a later claim stops it."""
+    row = connection.execute(select(outbox).where(outbox.c.id == outgoing_id).with_for_update()).first()
+    if row is None or row.message_id is None:
+        raise LookupError(outgoing_id)
+    conversation = next((one for one in held.conversations if one.id == row.conversation_id), None)
+    if conversation is None:
+        raise NotAllowed("elsewhere")
+    moves.send_again(held.standing, by, OutboxState(row.state))
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.id == outgoing_id)
+        .values(
+            state=state.value, author=Author.AGENT.value, attempts=0, due_at=held.now, state_at=held.now, written=False
+        )
+    )
+    if state is OutboxState.WAITING:
+        count_on(connection, [conversation.id], {"waiting": conversations.c.waiting + 1})
+    note_events(connection, held, [conversation], happened("resent", by))
+
+
+def _touch(connection: Connection, held: Held, **values: float) -> None:
+    connection.execute(update(cases).where(cases.c.id == held.case.id).values(version=cases.c.version + 1, **values))

@@ -1,0 +1,193 @@
+"""Committing turns: written together, each only if nobody changed what it was decided on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, select, update
+
+from bot.messages import Author, Conversation, Instant, OutboxState, Owner
+from bot.stores.record import changes
+from bot.stores.record.database import Database
+from bot.stores.record.directly import say_directly
+from bot.stores.record.intake import LEASE
+from bot.stores.record.opening import join_case, open_case
+from bot.stores.record.replies import Sheet
+from bot.stores.record.rows import conversation_of, locked, oldest_unhandled
+from bot.stores.record.tables import cases, conversations, outbox
+from bot.turns import Committed, Parcel, Reply, TurnCommit, Work
+
+_KEPT = ("owner", "agent", "case_id", "version", "seq", "event_seq", "handled_seq", "slots", "waiting")
+_MOVED = (*_KEPT, "lease", "lease_until", "still_waiting_said")
+_MOVE = (
+    update(conversations)
+    .where(conversations.c.id == bindparam("b_id"))
+    .values({name: bindparam(name) for name in _MOVED})
+)
+_FETCH = (
+    update(outbox)
+    .where(outbox.c.id.in_(bindparam("ids", expanding=True)))
+    .values(state="offered", answers=bindparam("b_message"), state_at=bindparam("b_now"), written=False)
+)
+_BOTS = (Owner.BOT.value, Owner.CLOSED.value)
+
+
+class RecordTurns:
+    """ports.Turns on SQL."""
+
+    def __init__(self, database: Database, holder: str) -> None:
+        self._database = database
+        self._holder = holder
+
+    async def next(self, conversation_id: str) -> Work | None:
+        return await self._database.write(lambda connection: self._next(connection, conversation_id))
+
+    async def waiting(self, conversation_id: str) -> list[Parcel]:
+        return await self._database.read(lambda connection: _parcels(connection, conversation_id))
+
+    async def commit(self, turns: Sequence[TurnCommit]) -> list[Committed]:
+        return await self._database.write(lambda connection: self._commit(connection, turns))
+
+    async def queue_length(self) -> int:
+        return await self._database.read(_queue_length)
+
+    async def notice(self, conversation_id: str, text: str, body: bytes) -> None:
+        await self._database.write(lambda connection: self._notice(connection, conversation_id, text, body))
+
+    def _notice(self, connection: Connection, conversation_id: str, text: str, body: bytes) -> None:
+        row = locked(connection, [conversation_id])[conversation_id]
+        sheet = Sheet(self._database.now(connection))
+        after = {"b_id": row.id, "seq": row.seq, "waiting": row.waiting}
+        sheet.line(Reply(text, Author.SYSTEM, state=OutboxState.OFFERED), after, body)
+        sheet.write(connection)
+        connection.execute(update(conversations).where(conversations.c.id == row.id).values(seq=after["seq"]))
+
+    def _next(self, connection: Connection, conversation_id: str) -> Work | None:
+        row = locked(connection, [conversation_id]).get(conversation_id)
+        if row is None or row.lease != self._holder:
+            return None
+        message = oldest_unhandled(connection, conversation_id, row.handled_seq)
+        until = self._database.now(connection) + LEASE if message else 0.0
+        connection.execute(
+            update(conversations)
+            .where(conversations.c.id == conversation_id)
+            .values(lease=self._holder if message else None, lease_until=until)
+        )
+        return Work(conversation_of(row), message) if message else None
+
+    def _commit(self, connection: Connection, turns: Sequence[TurnCommit]) -> list[Committed]:
+        now = self._database.now(connection)
+        rows = locked(connection, [turn.conversation.id for turn in turns])
+        sheet = Sheet(now)
+        results = [self._turn(connection, sheet, turn, rows.get(turn.conversation.id)) for turn in turns]
+        sheet.write(connection)
+        if sheet.conversations:
+            connection.execute(_MOVE, sheet.conversations)
+        return results
+
+    def _turn(self, connection: Connection, sheet: Sheet, turn: TurnCommit, row: Row[Any] | None) -> Committed:
+        if row is None or row.handled_seq >= turn.message.seq:
+            return Committed(False)
+        if not _as_decided(turn, row) or not _fetchable(connection, turn):
+            return _lost(connection, turn)
+        after = _after(connection, turn, row, sheet.now)
+        if after is None:
+            return _lost(connection, turn)
+        ids = self._won(connection, sheet, turn, row, after)
+        return Committed(True, ids, self._follow_up(connection, sheet, turn, row, after))
+
+    def _won(
+        self, connection: Connection, sheet: Sheet, turn: TurnCommit, row: Row[Any], after: dict[str, Any]
+    ) -> tuple[str, ...]:
+        if turn.fetched:
+            _fetch(connection, turn, sheet.now)
+        ids = sheet.say(turn, after, row)
+        say_directly(connection, sheet, turn, row)
+        for change in turn.changes:
+            changes.apply(connection, change, turn.conversation, sheet.now)
+        return ids
+
+    def _follow_up(
+        self, connection: Connection, sheet: Sheet, turn: TurnCommit, row: Row[Any], after: dict[str, Any]
+    ) -> Work | None:
+        """Keep the lease while messages wait in the conversation, else give it back."""
+        more = row.inbound_seq > turn.message.seq and row.lease == self._holder
+        after["lease"], after["lease_until"] = (self._holder, sheet.now + LEASE) if more else (None, 0.0)
+        sheet.conversations.append(after)
+        message = oldest_unhandled(connection, row.id, turn.message.seq) if more else None
+        return Work(_refreshed(connection, turn, row, after), message) if message else None
+
+
+def _after(connection: Connection, turn: TurnCommit, row: Row[Any], now: Instant) -> dict[str, Any] | None:
+    """The conversation's columns after the turn; None if a case it counts on is not as it was."""
+    after: dict[str, Any] = {name: getattr(row, name) for name in _KEPT}
+    after |= {
+        "b_id": row.id,
+        "owner": turn.owner.value,
+        "version": row.version + 1,
+        "handled_seq": turn.message.seq,
+        "still_waiting_said": bool(row.still_waiting_said) or turn.still_waiting_said,
+    }
+    moved: dict[str, Any] | None = {}
+    if turn.joins is not None:
+        moved = join_case(connection, turn.joins, now)
+    elif turn.case is not None:
+        moved = open_case(connection, turn, turn.case, now)
+    elif turn.owner in (Owner.BOT, Owner.CLOSED):
+        moved = {"agent": None, "case_id": None}
+    return None if moved is None else after | moved
+
+
+def _lost(connection: Connection, turn: TurnCommit) -> Committed:
+    """The turn is void; here is the conversation as it is now, to decide again."""
+    row = locked(connection, [turn.conversation.id])[turn.conversation.id]
+    return Committed(False, next=Work(conversation_of(row), turn.message))
+
+
+def _as_decided(turn: TurnCommit, row: Row[Any]) -> bool:
+    return row.version == turn.conversation.version and (not turn.by_bot or row.owner in _BOTS)
+
+
+def _fetch(connection: Connection, turn: TurnCommit, now: Instant) -> None:
+    """Let waiting rows travel with this turn's response; the oldest keeps its bytes for a repeat."""
+    connection.execute(_FETCH, {"ids": turn.fetched, "b_message": turn.message.id, "b_now": now})
+    connection.execute(update(outbox).where(outbox.c.id == turn.fetched[0]).values(body=turn.body))
+
+
+def _fetchable(connection: Connection, turn: TurnCommit) -> bool:
+    """Whether the rows that are to travel with this turn's reply still wait."""
+    if not turn.fetched:
+        return True
+    waiting = select(outbox.c.id).where(outbox.c.id.in_(turn.fetched), outbox.c.state == "waiting").with_for_update()
+    return len(connection.execute(waiting).all()) == len(turn.fetched)
+
+
+def _refreshed(connection: Connection, turn: TurnCommit, row: Row[Any], after: Mapping[str, Any]) -> Conversation:
+    """The conversation as it will be; who the customer is is read again where the turn may have changed it."""
+    fresh = conversation_of(locked(connection, [row.id])[row.id] if turn.changes or turn.case else row)
+    return replace(
+        fresh,
+        owner=Owner(after["owner"]),
+        agent=after["agent"],
+        case_id=after["case_id"],
+        version=after["version"],
+        handled_seq=after["handled_seq"],
+        slots=turn.slots,
+        waiting=after["waiting"],
+        still_waiting_said=after["still_waiting_said"],
+    )
+
+
+def _parcels(connection: Connection, conversation_id: str) -> list[Parcel]:
+    rows = connection.execute(
+        select(outbox.c.id, outbox.c.text)
+        .where(outbox.c.conversation_id == conversation_id, outbox.c.state == "waiting")
+        .order_by(outbox.c.seq)
+    )
+    return [Parcel(id_, text) for id_, text in rows]
+
+
+def _queue_length(connection: Connection) -> int:
+    return connection.execute(select(func.count()).select_from(cases).where(cases.c.state == "waiting")).scalar_one()

@@ -1,0 +1,272 @@
+"""The record's tables. The same on SQLite and PostgreSQL; JSON is kept as text, times as seconds since the epoch."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+
+def _id() -> Column[str]:
+    return Column("id", String(32), primary_key=True)
+
+
+def _text(name: str, default: str = "") -> Column[str]:
+    return Column(name, Text, nullable=False, default=default, server_default=default)
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, Integer, nullable=False, default=0, server_default="0")
+
+
+def _instant(name: str) -> Column[float]:
+    return Column(name, Double, nullable=False, default=0.0, server_default="0")
+
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("account", String(40), primary_key=True),
+    Column("dedup_key", String(200), primary_key=True),
+    Column("message_id", String(32), nullable=False),
+    Column("conversation_id", String(32), nullable=False),
+    Column("attempt", Integer, nullable=False, default=1),
+    Column("at", Double, nullable=False),
+    Index("receipts_at", "at"),
+)
+
+customers = Table(
+    "customers",
+    metadata,
+    _id(),
+    _text("name"),
+    Column("member_id", String(64), index=True),
+    Column("case_id", String(32)),  # the open case that people hold in a private conversation
+    _instant("at"),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    _id(),
+    Column("customer_id", String(32), ForeignKey("customers.id"), nullable=False, index=True),
+    Column("account", String(40), nullable=False),
+    Column("handle", String(200), nullable=False),
+    Column("member_id", String(64)),
+    _instant("verified_until"),
+    _instant("gone_at"),  # unfollowed, blocked
+    _instant("at"),
+    UniqueConstraint("account", "handle"),
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    _id(),
+    Column("identity_id", String(32), ForeignKey("identities.id"), nullable=False),
+    Column("account", String(40), nullable=False),
+    Column("channel", String(20), nullable=False),
+    Column("thread", String(200), nullable=False, default=""),
+    Column("owner", String(10), nullable=False, default="bot"),
+    Column("agent", String(32)),
+    Column("case_id", String(32)),
+    _count("version"),
+    _count("seq"),  # of the newest message of anybody
+    _count("inbound_seq"),  # of the newest inbound message
+    _count("handled_seq"),  # of the newest inbound message whose turn is committed
+    _count("event_seq"),
+    Column("slots", Text, nullable=False, default="{}"),
+    Column("lease", String(32)),
+    _instant("lease_until"),
+    _instant("heard_at"),
+    Column("heard_kind", String(20), nullable=False, default="text"),
+    _count("sent_in_window"),
+    _count("waiting"),
+    _instant("resolved_at"),
+    Column("resolved_by", String(32)),
+    Column("still_waiting_said", Boolean, nullable=False, default=False),
+    _instant("at"),
+    UniqueConstraint("identity_id", "thread"),
+)
+Index(
+    "conversations_unhandled",
+    conversations.c.lease_until,
+    sqlite_where=conversations.c.inbound_seq > conversations.c.handled_seq,
+    postgresql_where=conversations.c.inbound_seq > conversations.c.handled_seq,
+)
+Index("conversations_case", conversations.c.case_id)
+
+messages = Table(
+    "messages",
+    metadata,
+    _id(),
+    Column("conversation_id", String(32), ForeignKey("conversations.id"), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("author", String(10), nullable=False),
+    Column("kind", String(20), nullable=False),
+    _text("text"),
+    Column("media", Text),
+    Column("data", Text),
+    Column("dedup_key", String(200)),
+    _text("by"),
+    _text("entry"),
+    _count("edition"),
+    Column("confidence", Double),
+    Column("at", Double, nullable=False),
+    UniqueConstraint("conversation_id", "seq"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _id(),
+    Column("conversation_id", String(32), ForeignKey("conversations.id"), nullable=False),
+    Column("seq", Integer, nullable=False),  # place among the conversation's outgoing rows: that of its message
+    Column("message_id", String(32)),  # None for an effect
+    Column("answers", String(32)),  # the inbound message this replies to
+    Column("author", String(10), nullable=False),
+    _text("text"),
+    Column("effect", Text),
+    Column("state", String(10), nullable=False),
+    Column("body", LargeBinary),
+    Column("written", Boolean, nullable=False, default=False),
+    _count("attempts"),
+    _instant("due_at"),
+    _instant("state_at"),
+    _text("error"),
+    _text("platform_id"),
+)
+Index(
+    "outbox_open",
+    outbox.c.state,
+    outbox.c.due_at,
+    sqlite_where=outbox.c.state.in_(("offered", "pending", "waiting", "sending")),
+    postgresql_where=outbox.c.state.in_(("offered", "pending", "waiting", "sending")),
+)
+Index("outbox_conversation", outbox.c.conversation_id, outbox.c.seq)
+Index("outbox_answers", outbox.c.answers)
+
+events = Table(
+    "events",
+    metadata,
+    Column("conversation_id", String(32), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("at", Double, nullable=False, index=True),
+    Column("type", String(30), nullable=False),
+    Column("actor", String(40), nullable=False),
+    Column("channel", String(20), nullable=False),
+    Column("account", String(40), nullable=False),
+    Column("case_id", String(32)),
+    _count("edition"),
+    _text("entry"),
+    Column("confidence", Double),
+    Column("data", Text),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    _id(),
+    Column("conversation_id", String(32), ForeignKey("conversations.id"), nullable=False),
+    Column("customer_id", String(32), ForeignKey("customers.id"), nullable=False, index=True),
+    Column("reason", String(20), nullable=False),
+    _count("priority"),
+    Column("team", String(40), nullable=False, default=""),
+    Column("state", String(12), nullable=False),  # waiting, claimed, resolved, returned, withdrawn
+    Column("agent", String(32)),
+    Column("prefer", String(32)),
+    _count("version"),
+    _text("detail"),
+    _text("entry"),
+    Column("opened_at", Double, nullable=False),
+    _instant("claimed_at"),
+    _instant("ended_at"),
+    _instant("waiting_since"),  # the oldest customer message that no person has answered; 0 when none waits
+    _instant("agent_at"),  # when the agent last did anything on it
+)
+Index("cases_state", cases.c.state, cases.c.opened_at)
+
+traces = Table(
+    "traces",
+    metadata,
+    Column("message_id", String(32), primary_key=True),
+    Column("conversation_id", String(32), nullable=False, index=True),
+    Column("at", Double, nullable=False),
+    Column("trace", Text, nullable=False),
+)
+
+staff = Table(
+    "staff",
+    metadata,
+    _id(),
+    Column("login", String(60), nullable=False, unique=True),
+    _text("name"),
+    Column("role", String(10), nullable=False),
+    Column("password", Text, nullable=False),
+    _instant("at"),
+    _instant("disabled_at"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token", String(64), primary_key=True),  # sha256 of the cookie
+    Column("staff_id", String(32), ForeignKey("staff.id"), nullable=False),
+    Column("csrf", String(64), nullable=False),
+    Column("until", Double, nullable=False),
+)
+
+codes = Table(
+    "codes",
+    metadata,
+    _id(),  # the effect's idempotency key
+    Column("identity_id", String(32), nullable=False, index=True),
+    Column("member_id", String(64), index=True),
+    Column("hash", String(64), nullable=False),
+    _count("attempts"),
+    Column("at", Double, nullable=False),
+    Column("until", Double, nullable=False),
+    _instant("used_at"),
+)
+
+editions = Table(
+    "editions",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("content", Text, nullable=False),
+    Column("model", LargeBinary, nullable=False),
+    Column("at", Double, nullable=False),
+    _text("by"),
+)
+
+active_edition = Table(
+    "active_edition",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("version", BigInteger, nullable=False, default=0),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    Column("at", Double, nullable=False),
+    Column("staff_id", String(32), nullable=False),
+    Column("action", String(40), nullable=False),
+    _text("object"),
+)

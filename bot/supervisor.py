@@ -1,0 +1,254 @@
+"""One process that starts the others and keeps them alive: the nerve, the workers, in demo mode the simulator.
+
+    with var/run.lock and the socket: migrate ─> nerve ─> children, each started again when it dies
+    SIGTERM, Ctrl-C ─> children drain (at most GRACE seconds), the nerve ends last ─> exit 0
+
+Children and the nerve are tethered: they end with this process even if it is killed with -9.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bot.errors import Mistake, SettingError
+from bot.stores.embedded import EmbeddedValkey
+from bot.tether import tethered
+
+BACKLOG = 2048
+GRACE = 10.0  # a worker drains for 8 seconds (web/serve.py) and needs a moment more
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 10.0
+HEALTHY_AFTER = 30.0
+NERVE_LOOK = 0.5
+CANNOT_START = 78  # sysexits.h EX_CONFIG: a child says that a person must mend a setting, trying again is useless
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process to keep alive. `env` is added to our own environment."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the children stand on: the listening socket's number in every child, the port, the nerve's URL."""
+
+    fd: int
+    port: int
+    nerve: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run. nerve: 'embedded' or a URL. children: told what they stand on, called once before they start."""
+
+    var: Path
+    host: str
+    port: int
+    nerve: str
+    migrate: Callable[[], None]
+    children: Callable[[Standing], Sequence[Child]]
+
+
+def run(plan: Plan) -> int:
+    """Run until SIGTERM or Ctrl-C; the exit code. Main thread only. Raises SettingError before anything is started."""
+    plan.var.mkdir(parents=True, exist_ok=True)
+    with only_one(plan.var / "run.lock") as lock, listening(plan.host, plan.port) as door:
+        port = door.getsockname()[1]
+        lock.write_text(f"{os.getpid()} {port}\n")
+        plan.migrate()
+        valkey = EmbeddedValkey(plan.var) if plan.nerve == "embedded" else None
+        nerve: AbstractContextManager[str] = valkey or nullcontext(plan.nerve)
+        with nerve as url:
+            counters = _empty_folder(plan.var / "counters")
+            children = plan.children(Standing(door.fileno(), port, url))
+            return asyncio.run(_Household(door, valkey, counters).keep(children))
+
+
+@contextmanager
+def only_one(path: Path) -> Iterator[Path]:
+    """Hold the folder for this process. The lock goes with the process, also after kill -9. Raises SettingError."""
+    with path.open("a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as taken:
+            raise SettingError(_already(path)) from taken
+        path.write_text(f"{os.getpid()}\n")
+        yield path
+
+
+def _already(path: Path) -> Mistake:
+    pid, _, port = path.read_text().strip().partition(" ")
+    return Mistake(
+        str(path),
+        0,
+        "run",
+        f"Yingda already runs in this folder (pid {pid or 'unknown'}, port {port or 'not open yet'})",
+        f"use that one, or stop it first: kill {pid}" if pid else "wait a moment, or stop it first",
+    )
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """The socket that all workers share; port 0 takes any free one. Raises SettingError if the address is no good."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind((host, port))
+            door.listen(BACKLOG)
+        except OSError as refused:
+            raise SettingError(_no_door(host, port, refused)) from refused
+        yield door
+
+
+def _no_door(host: str, port: int, refused: OSError) -> Mistake:
+    known = {
+        errno.EADDRINUSE: (f"port {port} is taken by another program", "stop it, or set another listen.port"),
+        errno.EACCES: (f"this user may not open port {port}", "set listen.port to 1024 or more"),
+        errno.EADDRNOTAVAIL: (f"this machine has no address {host}", "set listen.host to 127.0.0.1 or 0.0.0.0"),
+    }
+    unknown = (f"{host}:{port} cannot be opened ({refused.strerror})", "check listen.host and listen.port")
+    wrong, mend = known.get(refused.errno or 0, unknown)
+    return Mistake("config.yaml", 0, "listen", wrong, mend)
+
+
+def _empty_folder(folder: Path) -> Path:
+    """Where the processes keep their counters, so that any of them can tell everybody's (bot.telemetry)."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
+class _Household:
+    """The children while they run. Stopped by a signal, or by a child that says it cannot start."""
+
+    def __init__(self, door: socket.socket, valkey: EmbeddedValkey | None, counters: Path) -> None:
+        self._door = door
+        self._valkey = valkey
+        self._counters = counters
+        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._code = 0
+
+    async def keep(self, children: Sequence[Child]) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._asked_to_stop)
+        async with asyncio.TaskGroup() as tasks:
+            for child in children:
+                tasks.create_task(self._keep_alive(child))
+            if self._valkey is not None:
+                tasks.create_task(self._keep_nerve(self._valkey))
+        return self._code
+
+    def _asked_to_stop(self) -> None:
+        """The first signal lets everybody finish, the second one does not."""
+        if self._stop.is_set():
+            self._hurry.set()
+        else:
+            log.info("stopping: what has begun is finished first")
+            self._end()
+
+    def _end(self) -> None:
+        """From now on a new caller is refused at once, as soon as the workers have closed their end of the door too."""
+        self._stop.set()
+        self._door.close()
+
+    async def _keep_alive(self, child: Child) -> None:
+        clock, pause = asyncio.get_running_loop().time, FIRST_PAUSE
+        while not self._stop.is_set():
+            began = clock()
+            code = await self._live(child)
+            if code is None:
+                return
+            pause = FIRST_PAUSE if clock() - began > HEALTHY_AFTER else pause
+            await self._after_death(child, code, pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _live(self, child: Child) -> int | None:
+        """One life of a child: its exit code, or None if we ended it because we stop."""
+        try:
+            process = await self._start(child)
+        except OSError as failed:
+            log.warning("%s could not be started (%s)", child.name, failed.strerror)
+            return 1
+        if await _first(process.wait(), self._stop):
+            return process.returncode
+        await self._finish(child, process)
+        return None
+
+    async def _start(self, child: Child) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
+            *tethered(child.argv),
+            env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._counters), **child.env},
+            pass_fds=(self._door.fileno(),),
+            stdin=asyncio.subprocess.DEVNULL,
+            process_group=0,  # Ctrl-C in the terminal reaches us alone, and we tell them
+        )
+        log.info("%s is up (pid %s)", child.name, process.pid)
+        return process
+
+    async def _after_death(self, child: Child, code: int, pause: float) -> None:
+        if code == CANNOT_START:
+            log.error("%s cannot start before a setting is mended (see above); stopping", child.name)
+            self._code = CANNOT_START
+            self._end()
+            return
+        log.warning("%s ended (%s); starting it again in %.1f s", child.name, _how(code), pause)
+        await _first(asyncio.sleep(pause), self._stop)
+
+    async def _finish(self, child: Child, process: asyncio.subprocess.Process) -> None:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                if await _first(process.wait(), self._hurry):
+                    return
+        if process.returncode is None:
+            log.warning("%s did not finish in time; killing it", child.name)
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def _keep_nerve(self, valkey: EmbeddedValkey) -> None:
+        """Blocking calls of a few milliseconds, on purpose: only the main thread may start a tethered process."""
+        while await _first(asyncio.sleep(NERVE_LOOK), self._stop):
+            if valkey.ended():
+                log.warning("the embedded nerve ended; starting it again")
+                try:
+                    valkey.ensure()
+                except SettingError as failed:  # it only saves work: go on without it, and look again
+                    log.warning("%s", failed)
+
+
+async def _first(work: Coroutine[Any, Any, object], stop: asyncio.Event) -> bool:
+    """Wait for `work` or for `stop`, whichever is first; True if the work was done."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return working.done()
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+
+
+def _how(code: int) -> str:
+    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,99 @@
+"""What was left over: messages whose process died, offers nobody asked for again, cases whose agent fell silent."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.errors import Unavailable
+from bot.messages import Instant
+from bot.ports import Clock, Housekeeping, Intake, Leases, Outbox
+from bot.telemetry import count
+
+log = logging.getLogger(__name__)
+AT_ONCE = 64
+OFFER_LASTS = 20.0
+SENDING_LASTS = 60.0
+PURGE_EVERY = 3_600.0
+DAY = 86_400.0
+
+
+class Cases(Protocol):
+    async def release_silent(self, before: Instant) -> list[str]:
+        """Cases whose agent has left a customer waiting since `before` go back to the queue; their ids."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """Where the sweeper looks."""
+
+    intake: Intake
+    outbox: Outbox
+    cases: Cases
+    housekeeping: Housekeeping
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long things may lie, in seconds, and how often to look."""
+
+    silent_agent: float
+    receipts: float = 31 * DAY
+    every: float = 1.0
+
+
+class Sweeper:
+    """Runs in every process; one of them, by lease, does the work at a time."""
+
+    def __init__(
+        self,
+        left: Leftovers,
+        patience: Patience,
+        clock: Clock,
+        resume: Callable[[str], Awaitable[None]],
+        released: Callable[[str], None],
+    ) -> None:
+        self._left = left
+        self._patience = patience
+        self._clock = clock
+        self._resume = resume
+        self._released = released
+        self._purged_at = 0.0
+
+    async def run(self, leases: Leases) -> None:
+        """Sweep until cancelled. The outermost loop: a sweep that fails is reported, and the next one tries again."""
+        while True:
+            await asyncio.sleep(self._patience.every)
+            if not await leases.hold("sweeper", self._patience.every * 5):
+                continue
+            try:
+                await self.sweep()
+            except Unavailable:
+                log.warning("the record is away; sweeping later")
+            except Exception:
+                log.exception("a sweep failed; the next one tries again")
+
+    async def sweep(self) -> None:
+        """Look once at everything that may have been left over."""
+        await self._outbox()
+        for conversation_id in await self._left.intake.take_up(AT_ONCE):
+            count("taken_up")
+            await self._resume(conversation_id)
+        for case_id in await self._left.cases.release_silent(self._clock.now() - self._patience.silent_agent):
+            self._released(case_id)
+        await self._purge()
+
+    async def _outbox(self) -> None:
+        await self._left.outbox.close_offers(OFFER_LASTS)
+        await self._left.outbox.doubt_orphans(SENDING_LASTS)
+
+    async def _purge(self) -> None:
+        now = self._clock.now()
+        if now - self._purged_at < PURGE_EVERY:
+            return
+        self._purged_at = now
+        await self._left.housekeeping.purge(now - self._patience.receipts, now)

@@ -1,0 +1,1 @@
+"""Routes, pages and static files: the only place that knows HTTP."""

@@ -1,0 +1,152 @@
+"""The desk: its page, and the API that the page lives on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import HTMLResponse
+
+from bot.cases import AgentReply, CaseView, Session
+from bot.desk.moves import WORKERS
+from bot.messages import Conversation, Limits, OutboxState
+from bot.web.live import tell
+from bot.web.pages import page, reader_language
+from bot.web.parts import SiteParts
+from bot.web.sessions import Only, parts_of
+from bot.web.sheets import BoardSheet, CaseSheet, Done, Draft, Note, case_sheet, member_sheet
+from bot.wording import cut
+
+router = APIRouter()
+api = APIRouter(prefix="/api/desk", tags=["desk"])
+Agent = Annotated[Session, Depends(Only(*WORKERS))]
+Parts = Annotated[SiteParts, Depends(parts_of)]
+
+
+@router.get("/desk", response_class=HTMLResponse)
+@router.get("/desk/cases/{case_id}", response_class=HTMLResponse)
+async def desk(request: Request, session: Agent) -> HTMLResponse:
+    """The page; which case it shows stands in its address and is asked for by the page itself."""
+    return page(request, "desk.html", session)
+
+
+@api.get("/board")
+async def board(session: Agent, parts: Parts) -> BoardSheet:
+    """Every open case, in the order in which they should be taken."""
+    return BoardSheet(parts.clock.now(), session.staff.id, await parts.cases.board.lines())
+
+
+@api.get("/cases/{case_id}")
+async def case(case_id: str, request: Request, session: Agent, parts: Parts) -> CaseSheet:
+    """One case with everything said since the first message, on every channel of the customer."""
+    view = await _view(parts, case_id)
+    member = await member_sheet(view.member_id, parts.customer)
+    reader = (session.staff.id, reader_language(request))
+    return case_sheet(view, parts.customer, member, reader, parts.clock.now())
+
+
+@api.post("/cases/{case_id}/claim")
+async def claim(case_id: str, session: Agent, parts: Parts) -> Done:
+    """Take a waiting case. 409 `taken` with the winner's name if somebody was faster."""
+    return await _moved(parts, case_id, parts.cases.work.claim(case_id, session.staff))
+
+
+@api.post("/cases/{case_id}/release")
+async def release(case_id: str, session: Agent, parts: Parts) -> Done:
+    """Put a claimed case back into the queue."""
+    return await _moved(parts, case_id, parts.cases.work.release(case_id, session.staff))
+
+
+@api.post("/cases/{case_id}/resolve")
+async def resolve(case_id: str, session: Agent, parts: Parts) -> Done:
+    """The case is done."""
+    return await _moved(parts, case_id, parts.cases.work.resolve(case_id, session.staff))
+
+
+@api.post("/cases/{case_id}/hand-back")
+async def hand_back(case_id: str, session: Agent, parts: Parts) -> Done:
+    """The case ends and the bot answers again."""
+    return await _moved(parts, case_id, parts.cases.work.hand_back(case_id, session.staff))
+
+
+@api.post("/cases/{case_id}/reply")
+async def reply(case_id: str, draft: Draft, session: Agent, parts: Parts) -> Done:
+    """Say something to the customer, in the named conversation or where they spoke last.
+
+    409 `quota` if the platform would not take as many messages as the text needs.
+    """
+    thread = _thread(await _view(parts, case_id), draft.conversation)
+    limits = parts.customer.limits(thread, parts.clock.now())
+    pieces = tuple(cut(draft.text, limits.length, limits.unit))
+    if limits.left is not None and limits.left < len(pieces):
+        raise HTTPException(409, "quota")
+    said = AgentReply(draft.text, pieces, draft.key, _first_state(limits), thread.id)
+    with _found():
+        message = await parts.cases.talk.reply(case_id, session.staff, said)
+    return await _sent(parts, case_id, message)
+
+
+@api.post("/cases/{case_id}/note")
+async def note(case_id: str, note: Note, session: Agent, parts: Parts) -> Done:
+    """Write something that only staff read."""
+    with _found():
+        message = await parts.cases.talk.note(case_id, session.staff, note.text)
+    await tell(parts.live, case_id)
+    return Done(message)
+
+
+@api.post("/cases/{case_id}/outgoing/{outgoing_id}/send-again")
+async def send_again(case_id: str, outgoing_id: str, session: Agent, parts: Parts) -> Done:
+    """Send an in-doubt or failed message once more: a person's decision, never the machine's."""
+    view = await _view(parts, case_id)
+    piece = next((one for one in view.outgoing if one.id == outgoing_id), None)
+    line = next((one for one in view.said if piece and one.id == piece.message_id), None)
+    if line is None:
+        raise HTTPException(404, "outgoing")
+    limits = parts.customer.limits(_thread(view, line.conversation_id), parts.clock.now())
+    with _found():
+        await parts.cases.talk.send_again(case_id, outgoing_id, session.staff, _first_state(limits))
+    return await _sent(parts, case_id, line.id)
+
+
+async def _view(parts: SiteParts, case_id: str) -> CaseView:
+    view = await parts.cases.board.case(case_id)
+    if view is None:
+        raise HTTPException(404, "case")
+    return view
+
+
+def _thread(view: CaseView, conversation_id: str) -> Conversation:
+    """The named conversation if the case has it, or with '' the one in which the customer spoke last."""
+    joined = [one for one in view.conversations if one.id in view.joined and conversation_id in ("", one.id)]
+    if not joined:
+        raise HTTPException(403, "elsewhere")
+    return max(joined, key=lambda one: one.heard_at)
+
+
+def _first_state(limits: Limits) -> OutboxState:
+    """An account that cannot send by itself keeps the message until the customer fetches it."""
+    return OutboxState.PENDING if limits.active else OutboxState.WAITING
+
+
+async def _moved(parts: SiteParts, case_id: str, move: Awaitable[None]) -> Done:
+    with _found():
+        await move
+    await tell(parts.live, case_id)
+    return Done()
+
+
+async def _sent(parts: SiteParts, case_id: str, message: str) -> Done:
+    parts.outgoing()
+    await tell(parts.live, case_id)
+    return Done(message)
+
+
+@contextmanager
+def _found() -> Iterator[None]:
+    try:
+        yield
+    except LookupError as nothing:
+        raise HTTPException(404, "case") from nothing

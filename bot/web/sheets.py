@@ -1,0 +1,146 @@
+"""What the desk's page is told, as it travels: plain data, times in seconds since the epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from bot.cases import CaseEvent, CaseLine, CaseView, Outgoing, TurnTrace
+from bot.desk.handoff import HandoffCard, handoff_card
+from bot.errors import MemberSystemFailed
+from bot.messages import Conversation, Instant, Limits, Said
+from bot.web.parts import CustomerDesk
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
+
+
+@dataclass(frozen=True, slots=True)
+class BoardSheet:
+    """Every open case in the order of the queue. `me`: the reader's staff id; `now`: the record's time."""
+
+    now: Instant
+    me: str
+    lines: list[CaseLine]
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadSheet:
+    """One conversation of the customer. joined: it belongs to this case, so the agent may answer in it."""
+
+    id: str
+    account: str
+    channel: str
+    public: bool
+    joined: bool
+    heard_at: Instant
+    sent_in_window: int
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class MemberSheet:
+    """A verified member. `points` None: the member system does not answer just now."""
+
+    name: str = ""
+    number: str = ""
+    tier: str = ""
+    points: int | None = None
+    expiring: int = 0
+    expiring_at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSheet:
+    """A case with everything said. `titles` says how people call the intents and entries in it."""
+
+    now: Instant
+    me: str
+    line: CaseLine
+    threads: list[ThreadSheet]
+    said: tuple[Said, ...]
+    outgoing: tuple[Outgoing, ...]
+    traces: tuple[TurnTrace, ...]
+    events: tuple[CaseEvent, ...]
+    handoff: HandoffCard
+    names: Mapping[str, str]
+    titles: Mapping[str, str] = field(default_factory=dict)
+    member: MemberSheet | None = None
+
+
+class Draft(BaseModel):
+    """A reply as the page sends it. key: made once per draft, so that sending it twice says it once."""
+
+    model_config = ConfigDict(extra="forbid")
+    text: Text
+    key: Annotated[str, StringConstraints(min_length=8, max_length=64)]
+    conversation: Annotated[str, StringConstraints(max_length=32)] = ""
+
+
+class Note(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """message: the id of the line that was written, if any."""
+
+    message: str = ""
+
+
+def case_sheet(
+    view: CaseView, desk: CustomerDesk, member: MemberSheet | None, reader: tuple[str, str], now: Instant
+) -> CaseSheet:
+    """`reader`: the staff id and language of who reads."""
+    me, language = reader
+    card = handoff_card(view)
+    return CaseSheet(
+        now,
+        me,
+        view.line,
+        [_thread(one, view, desk.limits(one, now)) for one in view.conversations],
+        view.said,
+        view.outgoing,
+        view.traces,
+        view.events,
+        card,
+        view.names,
+        {intent: desk.intent_title(intent, language) for intent in _intents(view)},
+        member,
+    )
+
+
+def _thread(one: Conversation, view: CaseView, limits: Limits) -> ThreadSheet:
+    return ThreadSheet(
+        one.id,
+        one.account,
+        one.channel,
+        one.public,
+        one.id in view.joined,
+        one.heard_at,
+        one.sent_in_window,
+        limits,
+    )
+
+
+def _intents(view: CaseView) -> set[str]:
+    understood = (one.intent for turn in view.traces for one in turn.trace.candidates)
+    said: Iterable[str] = (line.entry for line in view.said if line.entry)
+    return {*understood, *said}
+
+
+async def member_sheet(member_id: str | None, desk: CustomerDesk) -> MemberSheet | None:
+    """Who the customer is, if they proved it. A member system that fails hides its part, not the case."""
+    if member_id is None:
+        return None
+    try:
+        member = await desk.member(member_id)
+        points = await desk.points(member_id)
+    except MemberSystemFailed:
+        return MemberSheet(number=member_id)
+    if member is None:
+        return None
+    return MemberSheet(member.name, member.number, member.tier, points.balance, points.expiring, points.expiring_at)

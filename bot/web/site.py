@@ -1,0 +1,84 @@
+"""The web site: its routes, its guards, and how everything that goes wrong reads."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from bot.cases import Role, Session
+from bot.errors import AlreadyTaken, NotAllowed, Refused, Stale, Unavailable
+from bot.web import desk, live, login
+from bot.web.guards import SafeHeaders, SmallBodies
+from bot.web.pages import STATIC, page, reader_language
+from bot.web.parts import SiteParts
+from bot.web.sessions import LoginNeeded, Only
+from bot.web.words import WORDS
+
+documents = APIRouter()
+ROUTERS = (login.router, desk.router, desk.api, live.router, documents)
+
+
+def create_site(parts: SiteParts) -> FastAPI:
+    """Everything that staff see. Webhooks are no part of it."""
+    site = FastAPI(title="Yingda 应答", docs_url=None, redoc_url=None, openapi_url=None)
+    site.state.parts = parts
+    site.state.pulse = live.Pulse(parts)
+    for router in ROUTERS:
+        site.include_router(router)
+    site.mount("/static", StaticFiles(directory=STATIC), name="static")
+    site.add_middleware(SmallBodies)
+    site.add_middleware(SafeHeaders)
+    for kind in _PROBLEMS:
+        site.add_exception_handler(kind, _answer)
+    return site
+
+
+@documents.get("/api/openapi.json", include_in_schema=False)
+async def openapi(request: Request, _session: Annotated[Session, Depends(Only(*Role))]) -> dict[str, Any]:
+    """The API's description, for whoever is logged in."""
+    site: FastAPI = request.app
+    return site.openapi()
+
+
+async def _answer(request: Request, problem: Exception) -> Response:
+    """An error as its reader wants it: JSON for the API, a page for people, the login for whoever is a stranger."""
+    for_machine = request.url.path.startswith("/api/")
+    if isinstance(problem, LoginNeeded) and not for_machine:
+        return RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
+    status, code, more = _reading(problem)
+    words = WORDS[reader_language(request)]
+    said = words.get(f"error.{code}", words.get(f"error.{status}", words["error.other"])).format_map(more)
+    headers = {"retry-after": "2"} if status == 503 else {}
+    if for_machine:
+        return JSONResponse({"code": code, "words": said, **more}, status, headers)
+    return page(request, "error.html", more={"status": status, "said": said}, status=status)
+
+
+def _reading(problem: Exception) -> tuple[int, str, dict[str, str]]:
+    """Status, code for machines, and what else is worth knowing."""
+    match problem:
+        case LoginNeeded():
+            return 401, "login", {}
+        case AlreadyTaken():
+            return 409, "taken", {"winner": problem.winner, "winner_name": problem.winner_name}
+        case Stale():
+            return 409, "stale", {}
+        case NotAllowed():
+            return 403, problem.code, {}
+        case Refused():
+            return problem.status, problem.code, {}
+        case HTTPException():
+            return problem.status_code, problem.detail, {}
+        case Unavailable():
+            return 503, "unavailable", {}
+        case _:
+            return 400, "invalid", {}
+
+
+_PROBLEMS = (LoginNeeded, Stale, NotAllowed, Refused, HTTPException, Unavailable, RequestValidationError)

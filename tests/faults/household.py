@@ -1,0 +1,60 @@
+"""A small household for test_supervisor: the real supervisor and real web workers, with an app of ten lines.
+
+python household.py run VAR WORKERS [PORT] | worker FD | ends CODE
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from bot.errors import SettingError
+from bot.supervisor import Child, Plan, Standing, run
+from bot.telemetry import set_up_logging
+from bot.web.serve import serve
+
+
+async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Answers its own process id; /slow takes a second and a half over it."""
+    if scope["type"] == "lifespan":
+        while True:
+            message = await receive()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+    if scope["path"] == "/slow":
+        await asyncio.sleep(1.5)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": str(os.getpid()).encode()})
+
+
+def keep_house(var: Path, workers: str, port: int) -> int:
+    def migrate() -> None:
+        (var / "migrated").write_text("before anybody starts")
+
+    def children(standing: Standing) -> list[Child]:
+        assert (var / "migrated").exists()
+        (var / "nerve.url").write_text(standing.nerve)
+        if not workers.isdigit():
+            return [Child("bad child", (sys.executable, __file__, "ends", workers.removeprefix("ends-")))]
+        argv = (sys.executable, __file__, "worker", str(standing.fd))
+        return [Child(f"worker {number}", argv, {"NUMBER": str(number)}) for number in range(int(workers))]
+
+    try:
+        return run(Plan(var, "127.0.0.1", port, "embedded", migrate, children))
+    except SettingError as mistake:
+        print(mistake, file=sys.stderr)  # noqa: T201 - a person reads it
+        return 2
+
+
+if __name__ == "__main__":
+    set_up_logging()
+    if sys.argv[1] == "worker":
+        serve(app, int(sys.argv[2]))
+    elif sys.argv[1] == "ends":
+        sys.exit(int(sys.argv[2]))
+    else:
+        sys.exit(keep_house(Path(sys.argv[2]), sys.argv[3], int((sys.argv[4:] or ["0"])[0])))

@@ -1,0 +1,197 @@
+"""One command keeps every process alive, takes them all down with it, and lets what has begun finish."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+import psutil
+import pytest
+
+from bot.stores.embedded import answers, socket_path
+
+pytestmark = pytest.mark.faults
+T = TypeVar("T")
+HOUSEHOLD = Path(__file__).parent / "household.py"
+
+
+def soon(look: Callable[[], T | None], what: str, seconds: float = 20) -> T:
+    """What `look` returns once it is true."""
+    until = time.monotonic() + seconds
+    while not (seen := look()):
+        assert time.monotonic() < until, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
+    return seen
+
+
+class House:
+    """A running supervisor, seen from outside."""
+
+    def __init__(self, var: Path, workers: str = "2", port: int = 0) -> None:
+        self.var = var
+        self.said = var.parent / "said.txt"
+        with self.said.open("ab") as said:
+            argv = [sys.executable, str(HOUSEHOLD), "run", str(var), workers, str(port)]
+            self.process = subprocess.Popen(argv, stdout=said, stderr=said, env={**os.environ, "YINGDA_LOG": ""})
+
+    @property
+    def port(self) -> int:
+        words = (self.var / "run.lock").read_text().split() if (self.var / "run.lock").exists() else []
+        return int(words[1]) if len(words) == 2 and words[0] == str(self.process.pid) else 0
+
+    def get(self, path: str = "/") -> str:
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=10, trust_env=False).text
+
+    def answers(self) -> bool:
+        try:
+            return bool(self.port) and bool(self.get())
+        except httpx.TransportError:
+            return False
+
+    def up(self) -> House:
+        soon(self.answers, "the house answers")
+        return self
+
+    def workers(self) -> dict[str, psutil.Process]:
+        """Living workers by their number."""
+        found = {}
+        for child in psutil.Process(self.process.pid).children():
+            if "worker" in child.cmdline() and "-S" not in child.cmdline():
+                found[child.environ()["NUMBER"]] = child
+        return found
+
+    def family(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def words(self) -> str:
+        return self.said.read_text()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    home = House(tmp_path / "var").up()
+    soon(lambda: len(home.workers()) == 2, "two workers")
+    yield home
+    home.process.kill()
+    home.process.wait()
+
+
+def test_a_killed_worker_is_replaced_and_the_house_says_so(house: House) -> None:
+    before = house.workers()
+    before["0"].kill()
+    after = soon(lambda: house.workers() if len(house.workers()) == 2 else None, "two workers again")
+    assert after["0"].pid != before["0"].pid
+    assert after["1"].pid == before["1"].pid
+    assert "worker 0 ended (killed by SIGKILL); starting it again in 0.2 s" in house.words()
+    before["1"].suspend()
+    soon(lambda: house.get() == str(after["0"].pid), "the new worker answers")
+    before["1"].resume()
+
+
+def test_a_killed_nerve_is_replaced_at_the_same_address(house: House) -> None:
+    server = next(child for child in house.family() if "valkey" in child.name())
+    server.kill()
+    soon(lambda: answers(socket_path(house.var)), "the nerve answers again")
+    assert "the embedded nerve ended; starting it again" in house.words()
+
+
+def test_when_the_supervisor_is_killed_everybody_goes_with_it_and_a_new_one_can_start(house: House) -> None:
+    family, port = house.family(), house.port
+    assert len(family) == 3
+    house.process.kill()
+    house.process.wait()
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == []
+    again = House(house.var, port=port).up()
+    assert again.port == port
+    again.process.kill()
+    again.process.wait()
+
+
+def test_a_second_run_in_one_folder_is_refused_in_plain_words(house: House) -> None:
+    second = subprocess.run(
+        [sys.executable, HOUSEHOLD, "run", house.var, "1"], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert second.returncode == 2
+    assert f"Yingda already runs in this folder (pid {house.process.pid}, port {house.port})" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert house.answers()
+
+
+def test_a_taken_port_is_said_in_plain_words(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        tried = subprocess.run(
+            [sys.executable, HOUSEHOLD, "run", tmp_path, "1", str(port)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert tried.returncode == 2
+    assert f"port {port} is taken by another program" in tried.stderr
+    assert "listen.port" in tried.stderr
+    assert not (tmp_path / "migrated").exists()
+
+
+@pytest.mark.parametrize("ask", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop_it_finishes_what_has_begun_and_exits_0(house: House, ask: signal.Signals) -> None:
+    answers_got: list[str] = []
+    slow = [threading.Thread(target=lambda: answers_got.append(house.get("/slow"))) for _ in range(6)]
+    for thread in slow:
+        thread.start()
+    workers = {str(worker.pid) for worker in house.workers().values()}
+    time.sleep(0.5)
+    began, family = time.monotonic(), house.family()
+    house.process.send_signal(ask)
+    for thread in slow:
+        thread.join()
+    assert len(answers_got) == 6
+    assert set(answers_got) <= workers
+    assert house.process.wait(10) == 0
+    assert time.monotonic() - began < 6
+    _, alive = psutil.wait_procs(family, timeout=3)
+    assert alive == []
+
+
+def test_a_worker_that_will_not_finish_is_killed_in_the_end_or_at_the_second_signal(house: House) -> None:
+    for worker in house.workers().values():
+        worker.suspend()
+    house.process.terminate()
+    time.sleep(0.5)
+    assert house.process.poll() is None
+    house.process.terminate()
+    assert house.process.wait(5) == 0
+    assert "did not finish in time; killing it" in house.words()
+
+
+def test_a_child_that_dies_at_once_is_tried_ever_more_seldom(tmp_path: Path) -> None:
+    house = House(tmp_path / "var", workers="ends-1")
+    soon(lambda: "in 0.8 s" in house.words(), "three tries")
+    assert "bad child ended (exit code 1); starting it again in 0.2 s" in house.words()
+    house.process.terminate()
+    assert house.process.wait(5) == 0
+
+
+def test_a_child_that_needs_a_setting_mended_stops_the_house(tmp_path: Path) -> None:
+    house = House(tmp_path / "var", workers="ends-78")
+    assert house.process.wait(20) == 78
+    assert "bad child cannot start before a setting is mended" in house.words()
+
+
+def test_an_endless_request_head_is_refused(house: House) -> None:
+    with socket.create_connection(("127.0.0.1", house.port), timeout=10) as line:
+        line.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nx-long: ")
+        line.sendall(b"a" * 70_000)
+        refused = line.recv(100)
+    assert refused.startswith(b"HTTP/1.1 400")
+    assert house.answers()
