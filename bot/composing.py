@@ -96,7 +96,8 @@ def _said(work: Work, decided: Decided, system_words: str | None) -> list[Reply]
     """The texts of the turn in full length, in the thread where each may stand."""
     decision = decided.decision
     if system_words is not None:
-        return [Reply(system_words, Author.SYSTEM)]
+        first = getattr(decision, "text", "")
+        return [Reply(f"{first}\n\n{system_words}" if first else system_words, Author.SYSTEM, decided.trace.entry)]
     if not isinstance(decision, Answer | Ask):
         return []
     reply = Reply(decision.text, entry=decision.entry, confidence=decision.confidence)

@@ -43,6 +43,9 @@ class Intents(Settings):
 
 
 class Linking(Settings):
+    """sms_url: the gateway for one-time codes, sent POST {phone, text, key}; the demo has its phone page."""
+
+    sms_url: str = ""
     code_minutes: int = Field(5, ge=1, le=60)
     attempts: int = Field(3, ge=1, le=10)
     codes_per_day: int = Field(5, ge=1, le=50)

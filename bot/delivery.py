@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from bot.batches import Together
@@ -26,29 +27,30 @@ class Carrier(Protocol):
     async def carry_out(self, effect: Effect, key: str, conversation: Conversation) -> None: ...
 
 
-class Delivery:
-    """Sends what the record says is due. `hear` accepts what an effect came back with, as the next turn."""
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What carries what: channels by account, carriers by effect. `hear` takes in what an effect came back with, as
+    its conversation's next message."""
 
-    def __init__(
-        self,
-        outbox: Outbox,
-        channels: Mapping[str, Channel],
-        carriers: Mapping[str, Carrier],
-        hear: Callable[[Inbound], Awaitable[object]],
-        clock: Clock,
-    ) -> None:
+    channels: Mapping[str, Channel]
+    carriers: Mapping[str, Carrier]
+    hear: Callable[[Inbound], Awaitable[object]]
+
+
+class Delivery:
+    """Sends what the record says is due; looks when `awake` is set, and twice a second anyway."""
+
+    def __init__(self, outbox: Outbox, means: Means, clock: Clock, awake: asyncio.Event) -> None:
         self._outbox = outbox
-        self._channels = channels
-        self._carriers = carriers
-        self._hear = hear
+        self._means = means
         self._clock = clock
+        self._awake = awake
         self._settle: Together[Delivered, None] = Together(self._write, AT_ONCE)
         self._seats = asyncio.Semaphore(AT_ONCE)
-        self._wake = asyncio.Event()
 
     def wake(self) -> None:
         """Something is due now."""
-        self._wake.set()
+        self._awake.set()
 
     async def run(self) -> None:
         """Deliver until cancelled; what is being sent is finished first."""
@@ -79,15 +81,15 @@ class Delivery:
             delivered = Delivered(due.id, OutboxState.SENT, platform_id=sent.platform_id)
         count("deliveries", state=delivered.state.value)
         if due.effect is not None and delivered.state is not OutboxState.PENDING:
-            await self._hear(outcome_of(due, delivered))
+            await self._means.hear(outcome_of(due, delivered))
         return delivered
 
     async def _carry(self, due: Due) -> Sent:
         if due.effect is not None:
-            await self._carriers[due.effect.name].carry_out(due.effect, due.id, due.conversation)
+            await self._means.carriers[due.effect.name].carry_out(due.effect, due.id, due.conversation)
             return Sent()
         assert due.message is not None  # noqa: S101 - a row is a message or an effect
-        channel = self._channels[due.message.account]
+        channel = self._means.channels[due.message.account]
         limits = channel.limits(due.conversation, self._clock.now())
         if limits.left == 0:
             raise DeliveryFailed("window_used_up", permanent=True)
@@ -102,7 +104,7 @@ class Delivery:
             log.exception("a delivery failed; the sweeper will find it in doubt")
         finally:
             self._seats.release()
-            self._wake.set()  # the next row of the conversation may go
+            self._awake.set()  # the next row of the conversation may go
 
     async def _take(self) -> list[Due]:
         try:
@@ -113,10 +115,10 @@ class Delivery:
     async def _rest(self) -> None:
         try:
             async with asyncio.timeout(PAUSE):
-                await self._wake.wait()
+                await self._awake.wait()
         except TimeoutError:
             return
-        self._wake.clear()
+        self._awake.clear()
 
     async def _write(self, delivered: Sequence[Delivered]) -> list[None]:
         await self._outbox.settle(delivered)

@@ -49,14 +49,17 @@ def read_page(path: Path) -> Page:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.load(text, Loader=_Plain)  # noqa: S506  # a SafeLoader that knows even less
+        page = Page(path, content, {})
+        _note_lines(node, (), page)
     except FileNotFoundError as missing:
         raise SettingError(Mistake(str(path), 0, path.name, "is not there", "create it, or name another")) from missing
     except UnicodeDecodeError as strange:
         raise SettingError(Mistake(str(path), 0, path.name, "is not UTF-8", "save it as UTF-8")) from strange
     except yaml.YAMLError as broken:
         raise SettingError(_syntax(path, broken)) from broken
-    page = Page(path, content, {})
-    _note_lines(node, (), page)
+    except (ValueError, RecursionError) as odd:  # a tag unlike its text, an alias of itself, a bottomless list
+        plain = Mistake(str(path), 0, "YAML", "cannot be read", "write plain keys, lists and texts")
+        raise SettingError(plain) from odd
     return page
 
 

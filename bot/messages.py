@@ -336,13 +336,15 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class HandOff:
-    """A person takes it from here. `detail` is a code for the desk, never customer text."""
+    """A person takes it from here. `detail` is a code for the desk, never customer text. `text`: an editor's words
+    that are said first."""
 
     reason: Reason
     entry: str = ""
     confidence: float | None = None
     detail: str = ""
     priority: int = 0
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

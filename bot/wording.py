@@ -11,7 +11,7 @@ import time
 _PROCESS = f"{os.getpid() & 0xFFFFF:05x}{secrets.token_hex(2)}"
 _COUNTER = itertools.count()
 _HAN = re.compile(r"[㐀-鿿豈-﫿]")
-_LETTER = re.compile(r"[A-Za-z]{2,}")
+_LETTER = re.compile(r"\b[A-Za-z]{2,}\b")
 _UNSPEAKABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff￾￿]")
 UNDERSTOOD = 200
 

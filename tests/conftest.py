@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ground import REDIS, MovableClock, missing, postgres_schema
+from shop import OPEN_MONDAY, ROOT, Shop, deployment_in
 
+from bot.app import SKILLS
+from bot.intents.understanding.training import train
+from bot.knowledge.editions import Edition
+from bot.knowledge.entries import load
 from bot.stores.record.database import Database
 from bot.stores.record.tables import metadata
 
@@ -36,3 +42,35 @@ def database(record_url: str, clock: MovableClock) -> Iterator[Database]:
         metadata.create_all(connection)
     yield record
     record.close()
+
+
+@pytest.fixture(scope="session")
+def shipped_edition(request: pytest.FixtureRequest) -> tuple[str, bytes]:
+    """The shipped knowledge base as an edition's content and model; trained again only when what it is made of
+    changed (a model is the same bytes for the same base, so the cache saves half a minute and nothing else)."""
+    assert request.config.cache is not None
+    kept = Path(request.config.cache.mkdir("editions")) / _made_of()
+    if not kept.exists():
+        base = load(ROOT / "knowledge_base", SKILLS)
+        trained = train(base, 0.95)
+        content = Edition(0, base.entries, base.phrases, trained.thresholds).to_json()
+        kept.write_bytes(len(content.encode()).to_bytes(4) + content.encode() + trained.model)
+    written = kept.read_bytes()
+    end = 4 + int.from_bytes(written[:4])
+    return written[4:end].decode(), written[end:]
+
+
+def _made_of() -> str:
+    """A name for everything that goes into the shipped edition."""
+    files = [*(ROOT / "knowledge_base").rglob("*.yaml"), *(ROOT / "bot/knowledge").rglob("*.py")]
+    files += [path for path in (ROOT / "bot/intents/understanding").rglob("*") if path.suffix in {".py", ".yaml"}]
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in sorted(files))).hexdigest()[:24]
+
+
+@pytest.fixture
+def shop(record_url: str, tmp_path: Path, shipped_edition: tuple[str, bytes]) -> Iterator[Shop]:
+    """A brand with its accounts open on a Monday noon, on SQLite and on PostgreSQL."""
+    clock = MovableClock(OPEN_MONDAY)
+    opened = Shop(deployment_in(tmp_path), Database(record_url, clock.now), clock, shipped_edition)
+    yield opened
+    opened.close()

@@ -20,7 +20,7 @@ class HoursSkill:
         self._words = words
 
     async def respond(self, turn: Turn) -> Decision:
-        return Answer(self._said(self._words(turn.edition), turn.language, turn.now), entry=self.intent)
+        return Answer(self._said(self._words(turn.edition), turn.language, turn.now))
 
     def _said(self, words: Edition, language: str, now: Instant) -> str:
         if self._opening.is_open(now):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from bot import config
@@ -24,12 +24,9 @@ from bot.messages import (
     Change,
     Decision,
     Effect,
-    HandOff,
     Identity,
     Instant,
     Kind,
-    Quiet,
-    Reason,
     Turn,
 )
 from bot.ports import Codes, MemberDirectory
@@ -67,7 +64,6 @@ class Progress:
     """
 
     step: str
-    language: str
     until: Instant
     then: str = ""
     member: str = ""
@@ -78,10 +74,10 @@ class Progress:
 
 def progress(turn: Turn) -> Progress | None:
     """What linking is waiting for in this conversation now, if for anything."""
-    slots = {name: value for name, value in turn.conversation.slots.items() if name != "skill"}
-    if turn.conversation.slots.get("skill") != INTENT or turn.conversation.public:
+    slots = turn.conversation.slots
+    if slots.get("skill") != INTENT or turn.conversation.public:
         return None
-    found = Progress(**slots)
+    found = Progress(**{field.name: slots[field.name] for field in fields(Progress)})
     return found if turn.now < found.until else None
 
 
@@ -93,11 +89,12 @@ def verified_member(identity: Identity, now: Instant) -> str | None:
 def begin(words: Edition, turn: Turn, then: str = "") -> Decision:
     """Ask who they are. In a public thread never: there it says, in private, where to ask again."""
     if turn.conversation.public:
-        return Answer(words.phrase("link.in_private", turn.language), entry=INTENT, audience=Audience.PRIVATE)
+        return Answer(words.phrase("link.in_private", turn.language), audience=Audience.PRIVATE)
     question = words.phrase("link.ask_member", turn.language)
     if then:
         question = words.phrase("link.needed", turn.language) + "\n" + question
-    return _ask(question, Progress("member", turn.language, turn.now + _PATIENCE, then))
+    waiting = Progress("member", turn.now + _PATIENCE, then)
+    return Ask(question, audience=Audience.PRIVATE, slots=waiting.slots())
 
 
 class LinkSkill:
@@ -122,8 +119,6 @@ class LinkSkill:
 
     def wants(self, turn: Turn) -> bool:
         """Whether this message belongs to a linking under way; a question does not, it is understood afresh."""
-        if turn.message.kind is Kind.OUTCOME:
-            return turn.message.data.get("effect") == SEND_CODE
         under_way = progress(turn)
         if under_way is None or turn.message.kind not in _SPOKEN:
             return False
@@ -133,13 +128,11 @@ class LinkSkill:
 
     async def respond(self, turn: Turn) -> Decision:
         """The next step. Raises MemberSystemFailed and Unavailable."""
-        if turn.message.kind is Kind.OUTCOME:
-            return _after_sending(turn)
         under_way = progress(turn)
         if under_way is None or not self.wants(turn):
             return await self._start(turn)
         if _plain(turn.message.text) in _CANCEL:
-            return self._end("link.cancelled", turn, under_way)
+            return self._end("link.cancelled", turn)
         return await self._step(turn, under_way)
 
     async def _start(self, turn: Turn) -> Decision:
@@ -149,7 +142,7 @@ class LinkSkill:
         if member is None:
             return begin(words, turn)
         said = words.phrase("link.already", turn.language, name=member.name)
-        return Answer(said, entry=INTENT, audience=Audience.PRIVATE)
+        return Answer(said, audience=Audience.PRIVATE)
 
     async def _step(self, turn: Turn, under_way: Progress) -> Decision:
         text = turn.message.text
@@ -162,28 +155,27 @@ class LinkSkill:
         if key:
             return await self._send(turn, replace(under_way, member=key.value))
         unread = "link.ask_code" if under_way.step == "code" else "link.ask_again"
-        return _ask(self._say(unread, turn, under_way), replace(under_way, until=turn.now + _PATIENCE))
+        return _ask(self._say(unread, turn), replace(under_way, until=turn.now + _PATIENCE))
 
     async def _send(self, turn: Turn, under_way: Progress) -> Decision:
         """Let a code be sent to the member they say they are, whether there is one or not."""
         identity = turn.conversation.identity.id
         if await self._codes.issued(identity, None, turn.now - DAY) >= self._terms.limits.codes_per_day:
-            return self._end("link.codes_spent", turn, under_way)
+            return self._end("link.codes_spent", turn)
         arguments = {
             "key": under_way.member,
-            "identity": identity,
-            "language": under_way.language,
+            "language": turn.language,
             "edition": str(turn.edition),
         }
         waiting = replace(under_way, step="code", until=turn.now + _PATIENCE)
-        return _ask(self._say("link.code_sent", turn, under_way), waiting, effects=(Effect(SEND_CODE, arguments),))
+        return _ask(self._say("link.code_sent", turn), waiting, effects=(Effect(SEND_CODE, arguments),))
 
     async def _prove(self, turn: Turn, under_way: Progress, code: str) -> Decision:
         kept = await self._codes.current(turn.conversation.identity.id)
         if kept is None or kept.until <= turn.now:
-            return _ask(self._say("link.expired", turn, under_way), under_way)
+            return _ask(self._say("link.expired", turn), under_way)
         if kept.attempts >= self._terms.limits.attempts:
-            return self._end("link.too_many", turn, under_way)
+            return self._end("link.too_many", turn)
         if self._terms.codes.proves(code, kept.id, kept.hash) and kept.member_id is not None:
             return await self._welcome(turn, under_way, kept.id, kept.member_id)
         return self._wrong(turn, under_way, kept)
@@ -192,39 +184,31 @@ class LinkSkill:
         counted = (Change("count_attempt", {"code_id": kept.id}),)
         left = self._terms.limits.attempts - kept.attempts - 1
         if left <= 0:
-            return self._end("link.too_many", turn, under_way, counted)
-        words = self._words(turn.edition)
-        return _ask(words.phrase("link.wrong_code", under_way.language, left=left), under_way, changes=counted)
+            return self._end("link.too_many", turn, counted)
+        return _ask(self._say("link.wrong_code", turn, left=left), under_way, changes=counted)
 
     async def _welcome(self, turn: Turn, under_way: Progress, code_id: str, member_id: str) -> Decision:
         member = await self._members.member(member_id)
         if member is None:
-            return self._end("link.expired", turn, under_way)
-        said = [self._words(turn.edition).phrase("link.done", under_way.language, name=member.name)]
+            return self._end("link.expired", turn)
+        said = [self._say("link.done", turn, name=member.name)]
         if under_way.then == "points":
-            said.append(await self._statement.read(member_id, turn.edition, under_way.language, turn.now))
+            said.append(await self._statement.read(member_id, turn.edition, turn.language, turn.now))
         until = turn.now + self._terms.limits.verified_days * DAY
         change = Change("verify_identity", {"code_id": code_id, "member_id": member_id, "until": until})
-        return Answer("\n".join(said), entry=under_way.then or INTENT, audience=Audience.PRIVATE, changes=(change,))
+        return Answer("\n".join(said), entry=INTENT, audience=Audience.PRIVATE, changes=(change,))
 
-    def _say(self, phrase: str, turn: Turn, under_way: Progress) -> str:
-        return self._words(turn.edition).phrase(phrase, under_way.language)
+    def _say(self, phrase: str, turn: Turn, /, **values: str | int) -> str:
+        return self._words(turn.edition).phrase(phrase, turn.language, **values)
 
-    def _end(self, phrase: str, turn: Turn, under_way: Progress, changes: tuple[Change, ...] = ()) -> Answer:
-        said = self._say(phrase, turn, under_way)
-        return Answer(said, entry=INTENT, audience=Audience.PRIVATE, changes=changes)
+    def _end(self, phrase: str, turn: Turn, changes: tuple[Change, ...] = ()) -> Answer:
+        return Answer(self._say(phrase, turn), entry=INTENT, audience=Audience.PRIVATE, changes=changes)
 
 
 def _ask(
     text: str, under_way: Progress, effects: tuple[Effect, ...] = (), changes: tuple[Change, ...] = ()
 ) -> Decision:
     return Ask(text, entry=INTENT, audience=Audience.PRIVATE, slots=under_way.slots(), effects=effects, changes=changes)
-
-
-def _after_sending(turn: Turn) -> Decision:
-    """A code that could not be sent is a person's to sort out; one that was needs no word."""
-    problem = turn.message.data.get("error", "")
-    return HandOff(Reason.FAILED, entry=INTENT, detail=problem) if problem else Quiet("code_sent")
 
 
 def _plain(text: str) -> str:

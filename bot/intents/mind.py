@@ -182,14 +182,17 @@ def _from_entry(decision: Decision, entry: str, confidence: float) -> Decision:
 
 
 def _trace(turn: Turn, decision: Decision) -> Trace:
-    spoken = isinstance(decision, Answer | Ask | HandOff)
+    """The turn's reasons, for the desk."""
+    entry = "" if isinstance(decision, Quiet) else decision.entry
+    reason = decision.reason.value if isinstance(decision, HandOff) else ""
+    detail = {HandOff: "detail", Quiet: "why"}.get(type(decision))
     return Trace(
         turn.edition,
         turn.language,
         turn.understanding.candidates[:3],
         type(decision).__name__,
-        decision.entry if spoken else "",
-        decision.reason.value if isinstance(decision, HandOff) else "",
-        decision.detail if isinstance(decision, HandOff) else decision.why if isinstance(decision, Quiet) else "",
+        entry,
+        reason,
+        getattr(decision, detail) if detail else "",
         turn.understanding.exact,
     )

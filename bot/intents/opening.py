@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from bot.config import Days
 from bot.intents.calendar import near
 from bot.messages import Instant
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAYS: tuple[Days, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HORIZON = 400  # days looked ahead: beyond the longest row of holidays, short of forever
 
 Shift = tuple[Instant, Instant]
@@ -24,7 +25,7 @@ class OpeningHours:
     one that is skipped is taken as long after midnight as if it were not.
     """
 
-    def __init__(self, hours: Mapping[str, Sequence[str]], holidays: Collection[date], zone: ZoneInfo) -> None:
+    def __init__(self, hours: Mapping[Days, Sequence[str]], holidays: Collection[date], zone: ZoneInfo) -> None:
         self._spans = [sorted(_wall(span) for span in hours.get(day, ())) for day in _DAYS]
         self._holidays = frozenset(holidays)
         self.zone = zone

@@ -12,4 +12,4 @@ class PersonSkill:
     time_limit = 1.0
 
     async def respond(self, turn: Turn) -> Decision:  # noqa: ARG002 - nothing in it could change this
-        return HandOff(Reason.ASKED, entry=self.intent)
+        return HandOff(Reason.ASKED)

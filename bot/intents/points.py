@@ -27,4 +27,4 @@ class PointsSkill:
         if member_id is None:
             return begin(self._words(turn.edition), turn, then=self.intent)
         said = await self._statement.read(member_id, turn.edition, turn.language, turn.now)
-        return Answer(said, entry=self.intent, audience=Audience.PRIVATE)
+        return Answer(said, audience=Audience.PRIVATE)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
+from importlib.resources import files
 
-import zhconv
+from zhconv import zhconv
 
 _DRESS = re.compile(r"[\W_]+")
 _HAN = re.compile(r"[㐀-鿿豈-﫿]")
@@ -28,7 +30,16 @@ def same_form(text: str) -> str:
 
 def simplified(text: str) -> str:
     """Traditional Chinese as simplified; anything else as it is."""
-    return str(zhconv.convert(text, "zh-cn")) if _HAN.search(text) else text
+    if not _HAN.search(text):
+        return text
+    _open_dictionary()
+    return str(zhconv.convert(text, "zh-cn"))
+
+
+@cache
+def _open_dictionary() -> None:
+    """By its path: left to itself, the library opens its dictionary and never closes it."""
+    zhconv.loaddict(str(files("zhconv") / "zhcdict.json"))
 
 
 def gist(text: str) -> str:

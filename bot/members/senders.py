@@ -1,4 +1,4 @@
-"""Where text messages go: to the demo's phone page, or only into a list."""
+"""Where text messages go: to a gateway (in the demo the phone page), only into a list, or nowhere."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _TIMEOUT = httpx.Timeout(3.0, connect=1.0)
 _AGAIN = 2.0
 
 
-class DemoCodeSender:
-    """Sends text messages to the phone page of the demo: POST {url}/sms with JSON {phone, text, key}, once per key."""
+class HttpCodeSender:
+    """Sends text messages through a gateway: POST `address` with JSON {phone, text, key}, which sends once per key."""
 
-    def __init__(self, url: str) -> None:
-        self._address = url.rstrip("/") + "/sms"
+    def __init__(self, address: str) -> None:
+        self._address = address
 
     async def send(self, phone: str, text: str, key: str) -> None:
-        """Raises DeliveryFailed: never ambiguous, for the phone page knows each key only once."""
+        """Raises DeliveryFailed: never ambiguous, for the gateway knows each key only once."""
         try:
             async with httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False) as client:
                 response = await client.post(self._address, json={"phone": phone, "text": text, "key": key})
@@ -47,3 +47,10 @@ class RecordingSender:
     async def send(self, phone: str, text: str, key: str) -> None:
         if all(message.key != key for message in self.sent):
             self.sent.append(TextMessage(phone, text, key))
+
+
+class NoCodeSender:
+    """No gateway is configured: nobody can be linked, so a person takes over."""
+
+    async def send(self, phone: str, text: str, key: str) -> None:  # noqa: ARG002 - nothing is sent to anybody
+        raise DeliveryFailed("no_sms_gateway", permanent=True)

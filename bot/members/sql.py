@@ -152,12 +152,16 @@ def next_lapse(movements: Sequence[tuple[int, Instant | None]], now: Instant) ->
 def _redeem(connection: Connection, member_id: str, gift: str, key: str, now: Instant) -> Redemption:
     """The unique key comes first: of two concurrent calls it stops one until the other has ended."""
     _claim(connection, member_id, gift, key, now)
+    claimed = connection.execute(_REDEEMED, {"key": key}).first()
+    if claimed is None:
+        raise MemberSystemFailed("unknown_gift")
     if connection.execute(_LOCKED, {"member": member_id}).first() is None:
         raise MemberSystemFailed("unknown_member")
-    return _book(connection, connection.execute(_REDEEMED, {"key": key}).one(), now)
+    return _book(connection, claimed, now)
 
 
 def _claim(connection: Connection, member_id: str, gift: str, key: str, now: Instant) -> None:
+    """Write the redemption down, with what the gift costs; nothing if there is no such gift."""
     values = {
         "id": literal(new_id()),
         "key": literal(key),
@@ -168,11 +172,9 @@ def _claim(connection: Connection, member_id: str, gift: str, key: str, now: Ins
     }
     claim = insert(redemptions).from_select(list(values), select(*values.values()).where(gifts.c.id == gift))
     try:
-        claimed = connection.execute(claim).rowcount
+        connection.execute(claim)
     except IntegrityError as taken:
         raise _Redeemed from taken
-    if claimed != 1:
-        raise MemberSystemFailed("unknown_gift")
 
 
 def _redeemed(connection: Connection, member_id: str, gift: str, key: str) -> Redemption:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from starlette.datastructures import MutableHeaders
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from bot.errors import Refused
 
 BODY_LIMIT = 64 * 1024
 _POLICY = "; ".join(
@@ -58,17 +57,30 @@ class SmallBodies:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
-        taken = 0
+        body = await _read(receive)
+        if body is None:
+            await _TOO_LARGE(scope, receive, send)
+            return
+        whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-        async def receive_little() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > BODY_LIMIT:
-                raise Refused(413, "body_too_large")
-            return message
+        async def replay() -> Message:
+            return whole.pop() if whole else await receive()
 
-        await self._app(scope, receive_little, send)
+        await self._app(scope, replay, send)
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """The whole body; None once it is too large."""
+    body = bytearray()
+    while len(body) <= BODY_LIMIT:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body) if len(body) <= BODY_LIMIT else None
+    return None
+
+
+_TOO_LARGE = PlainTextResponse("内容太大。 / That is too large.\n", 413)

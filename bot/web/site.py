@@ -63,22 +63,21 @@ async def _answer(request: Request, problem: Exception) -> Response:
 def _reading(problem: Exception) -> tuple[int, str, dict[str, str]]:
     """Status, code for machines, and what else is worth knowing."""
     match problem:
-        case LoginNeeded():
-            return 401, "login", {}
         case AlreadyTaken():
             return 409, "taken", {"winner": problem.winner, "winner_name": problem.winner_name}
-        case Stale():
-            return 409, "stale", {}
         case NotAllowed():
             return 403, problem.code, {}
         case Refused():
             return problem.status, problem.code, {}
         case HTTPException():
             return problem.status_code, problem.detail, {}
-        case Unavailable():
-            return 503, "unavailable", {}
-        case _:
-            return 400, "invalid", {}
+    return *_PLAIN[type(problem)], {}
 
 
-_PROBLEMS = (LoginNeeded, Stale, NotAllowed, Refused, HTTPException, Unavailable, RequestValidationError)
+_PLAIN: dict[type[Exception], tuple[int, str]] = {
+    LoginNeeded: (401, "login"),
+    Stale: (409, "stale"),
+    Unavailable: (503, "unavailable"),
+    RequestValidationError: (400, "invalid"),
+}
+_PROBLEMS = (*_PLAIN, NotAllowed, Refused, HTTPException)

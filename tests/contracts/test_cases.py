@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 from argon2 import PasswordHasher
-from conftest import MovableClock
+from ground import MovableClock
 from seeding import Ground
 
 from bot.cases import AgentReply, CaseState, CaseView, Role, StaffMember

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
-from conftest import REDIS, MovableClock, missing
+from ground import REDIS, MovableClock, missing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis

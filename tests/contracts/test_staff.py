@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from conftest import MovableClock
+from ground import MovableClock
 from seeding import Ground
 
 from bot.cases import Role, StaffMember

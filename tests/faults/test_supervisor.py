@@ -145,18 +145,24 @@ def test_a_taken_port_is_said_in_plain_words(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ask", [signal.SIGTERM, signal.SIGINT])
 def test_asked_to_stop_it_finishes_what_has_begun_and_exits_0(house: House, ask: signal.Signals) -> None:
-    answers_got: list[str] = []
-    slow = [threading.Thread(target=lambda: answers_got.append(house.get("/slow"))) for _ in range(6)]
+    begun, finished = threading.Semaphore(0), list[str]()
+
+    def request() -> None:
+        with httpx.stream("GET", f"http://127.0.0.1:{port}/slow", timeout=20, trust_env=False) as response:
+            begun.release()
+            finished.append(response.read().decode())
+
+    port, slow = house.port, [threading.Thread(target=request) for _ in range(6)]
     for thread in slow:
         thread.start()
+    assert all(begun.acquire(timeout=10) for _ in slow)
     workers = {str(worker.pid) for worker in house.workers().values()}
-    time.sleep(0.5)
     began, family = time.monotonic(), house.family()
     house.process.send_signal(ask)
     for thread in slow:
         thread.join()
-    assert len(answers_got) == 6
-    assert set(answers_got) <= workers
+    assert len(finished) == 6
+    assert set(finished) <= workers
     assert house.process.wait(10) == 0
     assert time.monotonic() - began < 6
     _, alive = psutil.wait_procs(family, timeout=3)

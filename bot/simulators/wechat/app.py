@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from socket import socket
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -77,6 +78,18 @@ def _ours(headers: Headers) -> bool:
 
 
 class _Server(uvicorn.Server):
+    """Ends the streams of those who watch before it waits for open responses."""
+
+    def __init__(self, platform: Platform, host: str, port: int) -> None:
+        super().__init__(_settings(platform, host, port))
+        self._live = platform.live
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        self._live.close()
+        await super().shutdown(sockets)
+
+
+class _Guest(_Server):
     """A server inside somebody else's event loop, who also minds the signals."""
 
     @contextmanager
@@ -87,7 +100,7 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def running(platform: Platform, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
     """Serve within this event loop; yields the address, e.g. http://127.0.0.1:40123. For tests and benches."""
-    server = _Server(_settings(platform, host, port))
+    server = _Guest(platform, host, port)
     task = asyncio.create_task(server.serve())
     try:
         while not server.started:
@@ -105,7 +118,7 @@ def serve(platform: Platform, host: str, port: int) -> None:
 
     async def run() -> None:
         async with platform:
-            await uvicorn.Server(_settings(platform, host, port)).serve()
+            await _Server(platform, host, port).serve()
 
     asyncio.run(run())
 

@@ -13,7 +13,7 @@ _MOST_UNREAD = 500
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """topic: 'line', 'follower', 'call', 'sms', 'faults', or 'missed': a watcher was too slow and must ask again."""
+    """topic: 'hello', 'line', 'follower', 'call', 'sms', 'faults', or 'missed': a watcher was too slow, ask again."""
 
     topic: str
     about: Any = None
@@ -33,9 +33,15 @@ class Live:
             watcher.put_nowait(News(topic, about))
 
     async def watch(self) -> AsyncIterator[News]:
+        """What happens from the 'hello' on, which comes first."""
         with self._seat() as seat:
-            while True:
-                yield await seat.get()
+            yield News("hello")
+            while (news := await seat.get()).topic != "bye":
+                yield news
+
+    def close(self) -> None:
+        """Let every watcher go home: nothing more will happen here."""
+        self.tell("bye", None)
 
     @contextmanager
     def _seat(self) -> Iterator[asyncio.Queue[News]]:

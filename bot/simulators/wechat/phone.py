@@ -17,6 +17,7 @@ from bot.simulators.wechat.api import Simulated
 from bot.simulators.wechat.faults import Faults
 from bot.simulators.wechat.people import Follower, NotFollowing, UnknownFollower
 from bot.simulators.wechat.platform import Platform
+from bot.simulators.wechat.quota import Quota
 from bot.simulators.wechat.utterances import Utterance
 
 phone = APIRouter()
@@ -144,13 +145,13 @@ async def live(platform: Simulated) -> EventSourceResponse:
 def describe(someone: Follower, platform: Platform) -> dict[str, Any]:
     """A follower with what the account may still send them now."""
     now = platform.clock.now()
-    quota = {"left": someone.quota.left(now), "until": someone.quota.until(now)}
+    quota = someone.quota if someone.following else Quota()
     return {
         "openid": someone.openid,
         "name": someone.name,
         "phone": someone.phone,
         "following": someone.following,
-        "quota": quota,
+        "quota": {"left": quota.left(now), "until": quota.until(now)},
     }
 
 

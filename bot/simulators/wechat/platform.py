@@ -45,7 +45,7 @@ class SystemClock:
 class Delivery:
     """What became of one push: every attempt, and what the follower saw of it.
 
-    unavailable: the follower read that the account's service is out of order (not after an unfollow).
+    unavailable: the follower read that the account's service is out of order. Who has unfollowed sees nothing more.
     """
 
     openid: str
@@ -155,7 +155,7 @@ class Platform:
         attempts = await self._courier.deliver(sealed, copies, lambda attempt: self._asked(line, said, attempt))
         for earlier in overtaken:
             earlier.set()
-        return self._ended(openid, said, msg_id, attempts)
+        return self._ended(openid, msg_id, attempts)
 
     def push_later(self, openid: str, said: Utterance) -> None:
         """The same without waiting: what comes of it stands in the chat. Raises UnknownFollower, NotFollowing."""
@@ -210,10 +210,10 @@ class Platform:
         took = round(attempt.took * 1000, 1)
         self.note(Call(self.clock.now(), "push", what, outcome, line.openid, attempt.number, took))
 
-    def _ended(self, openid: str, said: Utterance, msg_id: int, attempts: tuple[Attempt, ...]) -> Delivery:
+    def _ended(self, openid: str, msg_id: int, attempts: tuple[Attempt, ...]) -> Delivery:
         reply = next((attempt.reply for attempt in attempts if attempt.reply), None)
         unavailable = not any(attempt.outcome in (Outcome.REPLIED, Outcome.QUIET) for attempt in attempts)
-        if said.event == "unsubscribe":
+        if not self._people.get(openid).following:
             return Delivery(openid, msg_id, attempts, None, False)
         self._show_outcome(openid, reply, unavailable)
         return Delivery(openid, msg_id, attempts, reply, unavailable)

@@ -1,4 +1,4 @@
-"""What a turn changes in the record besides its own rows: who a customer is, how often a code was tried, what is forgotten.
+"""What a turn changes in the record besides its own rows: who a customer is, tries of a code, what is forgotten.
 
 Applied in the turn's own transaction, after its conversation is locked and found at the version it was decided on.
 """
@@ -21,7 +21,7 @@ Apply: TypeAlias = Callable[[Connection, Mapping[str, Any], Conversation, Instan
 
 
 def apply(connection: Connection, change: Change, conversation: Conversation, now: Instant) -> None:
-    """Make one change. Raises Stale when the code it rests on was used or counted meanwhile, KeyError for an unknown one."""
+    """Make one change. Raises Stale when the code it rests on was used meanwhile, KeyError for an unknown name."""
     CHANGES[change.name](connection, change.arguments, conversation, now)
 
 

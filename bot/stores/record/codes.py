@@ -11,8 +11,8 @@ from bot.stores.record.tables import codes
 from bot.turns import CodeKept
 
 _NEW_CODE = {
-    "sqlite": sqlite.insert(codes).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(codes).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(codes).on_conflict_do_nothing().returning(codes.c.id),
+    "postgresql": postgresql.insert(codes).on_conflict_do_nothing().returning(codes.c.id),
 }
 
 
@@ -49,7 +49,7 @@ def _count(connection: Connection, whose: ColumnElement[bool], since: Instant) -
 
 
 def _issue(connection: Connection, row: dict[str, object]) -> bool:
-    return connection.execute(_NEW_CODE[connection.dialect.name], row).rowcount == 1
+    return connection.execute(_NEW_CODE[connection.dialect.name], row).first() is not None
 
 
 def _current(connection: Connection, identity_id: str) -> CodeKept | None:

@@ -3,8 +3,8 @@
 Erased: every text, picture, attachment and trace of its conversations is gone; that somebody wrote, and when, stays for
 the count. Anonymised: texts and traces stay, for learning what people ask, with every digit and e-mail address masked.
 Either way the handle gives way to a random one (a hash could be guessed from the platform's ids), the member is
-unlinked, codes and what was still to be sent are dropped, open cases end as withdrawn (or stay with another identity
-that had joined them), and the conversations are closed. Whoever comes back is somebody new.
+unlinked, codes are void and what was still to be sent is dropped, open cases end as withdrawn (or stay with another
+identity that had joined them), and the conversations are closed. Whoever comes back is somebody new.
 
 Receipts keep the platform's message ids until they are purged: without them its repeats would be taken for messages.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 
-from sqlalchemy import Connection, ScalarSelect, case, delete, select, update
+from sqlalchemy import Connection, ScalarSelect, bindparam, case, delete, select, update
 
 from bot.cases import CaseState
 from bot.messages import Conversation, Instant, OutboxState, Owner
@@ -35,9 +35,12 @@ def forget(connection: Connection, spoken: Conversation, *, erase: bool, now: In
     """
     theirs = select(conversations.c.id).where(conversations.c.identity_id == spoken.identity.id).scalar_subquery()
     _drop_unsent(connection, theirs, now)
-    _clear(connection, theirs) if erase else _mask(connection, theirs)
+    if erase:
+        _clear(connection, theirs)
+    else:
+        _mask(connection, theirs)
     _strip(connection, theirs)
-    connection.execute(delete(codes).where(codes.c.identity_id == spoken.identity.id))
+    _void_codes(connection, spoken.identity.id, now)
     _end_cases(connection, theirs, spoken.identity.id, now)
     _close(connection, spoken)
     _lose_name(connection, spoken.identity.id, now)
@@ -62,17 +65,24 @@ def _clear(connection: Connection, theirs: ScalarSelect[str]) -> None:
 def _mask(connection: Connection, theirs: ScalarSelect[str]) -> None:
     for table in (messages, outbox):
         said = connection.execute(select(table.c.id, table.c.text).where(table.c.conversation_id.in_(theirs)))
-        for id_, text in said.all():
-            if masked(text) != text:
-                connection.execute(update(table).where(table.c.id == id_).values(text=masked(text)))
+        changed = [{"row": row.id, "masked": masked(row.text)} for row in said if masked(row.text) != row.text]
+        if changed:
+            mask = update(table).where(table.c.id == bindparam("row")).values(text=bindparam("masked"))
+            connection.execute(mask, changed)
 
 
 def _strip(connection: Connection, theirs: ScalarSelect[str]) -> None:
-    """Pictures, places, platform ids and kept bytes tell who it was as well as words do. A dedup key only has to be there."""
+    """Pictures, places, platform ids and kept bytes tell as much as words. A dedup key marks what was received: any."""
     key = case((messages.c.dedup_key.is_not(None), messages.c.id), else_=None)
     bare = {"media": None, "data": None, "dedup_key": key}
     connection.execute(update(messages).where(messages.c.conversation_id.in_(theirs)).values(bare))
     connection.execute(update(outbox).where(outbox.c.conversation_id.in_(theirs)).values(effect=None, body=None))
+
+
+def _void_codes(connection: Connection, identity_id: str, now: Instant) -> None:
+    """They stay until purged, without whose they were: leaving and coming back gives nobody more codes for a member."""
+    void = {"identity_id": "", "hash": "", "used_at": now}
+    connection.execute(update(codes).where(codes.c.identity_id == identity_id).values(void))
 
 
 def _end_cases(connection: Connection, theirs: ScalarSelect[str], identity_id: str, now: Instant) -> None:

@@ -102,7 +102,7 @@ class RecordOutbox:
         return len(orphans)
 
 
-def _due(row: Row[Any], talk: Row[Any]) -> Due:
+def _due(row: Any, talk: Row[Any]) -> Due:
     conversation = conversation_of(talk)
     if row.effect is not None:
         effect = json.loads(row.effect)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, exists, func, insert, select, text, update
 
 from bot.messages import Instant
 from bot.stores.record.tables import cases, conversations, customers, identities
@@ -15,7 +15,7 @@ _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtext('member'), hashtext
 def become(connection: Connection, identity_id: str, member_id: str, now: Instant) -> None:
     """Let the identity belong to the customer who is this member: one that is there, its own, or a new one.
 
-    Its cases come along; a customer left without identities stays behind, harmless.
+    Its cases come along; a customer left without identities stays behind, nameless.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(_ONE_AT_A_TIME, {"member": member_id})
@@ -45,6 +45,14 @@ def _move(connection: Connection, identity_id: str, old: str, new: str) -> None:
     spoken = select(conversations.c.id).where(conversations.c.identity_id == identity_id)
     connection.execute(update(cases).where(cases.c.conversation_id.in_(spoken)).values(customer_id=new))
     _take_held_case_along(connection, old, new)
+    _empty(connection, old)
+
+
+def _empty(connection: Connection, customer_id: str) -> None:
+    """A customer who is nobody any more is nobody by name either."""
+    nobody_left = ~exists().where(identities.c.customer_id == customer_id)
+    emptied = update(customers).where(customers.c.id == customer_id, nobody_left)
+    connection.execute(emptied.values(name="", member_id=None))
 
 
 def _take_held_case_along(connection: Connection, old: str, new: str) -> None:

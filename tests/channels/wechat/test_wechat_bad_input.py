@@ -216,12 +216,9 @@ def test_a_length_beyond_the_end_is_tampering(length: int) -> None:
     assert refused.value.status == 403
 
 
-SOME_XML = st.sampled_from(
-    (
-        "<xml> </xml> <MsgType> </MsgType> text event <Event> </Event> <FromUserName> </FromUserName> a <ToUserName> "
-        "</ToUserName> <![CDATA[ ]]> &amp; &#x41; <a/> <!-- --> <?x?>"
-    ).split(" ")
-)
+SCRAPS = """<xml> </xml> <MsgType> </MsgType> text event <Event> </Event> <FromUserName> </FromUserName> a
+    <ToUserName> </ToUserName> <![CDATA[ ]]> &amp; &#x41; <a/> <!-- --> <?x?>"""
+SOME_XML = st.sampled_from(SCRAPS.split())
 BODIES = st.one_of(st.binary(max_size=300), st.lists(SOME_XML, max_size=30).map(lambda parts: "".join(parts).encode()))
 ODD_TEXT = st.text(st.characters(exclude_categories=[]), max_size=60)
 FUZZ = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])

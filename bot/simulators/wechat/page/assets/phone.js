@@ -68,7 +68,7 @@ function showQuota() {
   const total = Math.max(5, quota?.left ?? 0);
   $("dots").replaceChildren(...Array.from({ length: total },
     (_, at) => make("i", { className: usable && at < quota.left ? "full" : "" })));
-  $("quota").textContent = usable ? `${t.quota_left} ${quota.left}${t.quota_until} ${span(quota.until - now())}` : t.quota_none;
+  $("quota").textContent = usable ? t.quota_left.replace("{n}", quota.left).replace("{span}", span(quota.until - now())) : t.quota_none;
 }
 
 function span(seconds) {
@@ -85,14 +85,14 @@ function showLines() {
     rows.push(...rowsFor(line, last));
     last = line.at;
   }
-  $("lines").replaceChildren(...(rows.length ? rows : [make("li", { className: "empty" }, state.open ? t.nothing_yet : t.nobody)]));
+  $("lines").replaceChildren(...(rows.length ? rows : [make("div", { className: "empty" }, state.open ? t.nothing_yet : t.nobody)]));
   toEnd();
 }
 
 function rowsFor(line, last) {
   const row = lineRow(line);
   row.dataset.line = line.id;
-  return line.at - last > 300 ? [make("li", { className: "when" }, hours(line.at)), row] : [row];
+  return line.at - last > 300 ? [make("div", { className: "when" }, hours(line.at)), row] : [row];
 }
 
 // Only what is new or changed is touched, so that screen readers read each line once.
@@ -109,13 +109,13 @@ function showLine(line) {
 const toEnd = () => { $("lines").scrollTop = $("lines").scrollHeight; };
 
 function lineRow(line) {
-  if (line.side === "system") return make("li", { className: "notice down" }, line.text);
-  if (line.kind === "transfer_customer_service") return make("li", { className: "notice" }, t.transferred);
+  if (line.side === "system") return make("div", { className: "notice down" }, line.text);
+  if (line.kind === "transfer_customer_service") return make("div", { className: "notice" }, t.transferred);
   const event = eventWords(line);
-  if (event) return make("li", { className: "notice" }, event, ...meta(line).map((part) => make("div", {}, part)));
+  if (event) return make("div", { className: "notice" }, event, ...meta(line).map((part) => make("div", {}, part)));
   const name = line.side === "follower" ? state.followers.get(line.openid)?.name ?? "?" : document.title.split(" · ")[1];
   const kind = line.side === "follower" ? hue(line.openid) : "account";
-  return make("li", { className: `line ${line.side}` }, face(name, kind), make("div", { className: "said" }, bubble(line), ...meta(line)));
+  return make("div", { className: `line ${line.side}` }, face(name, kind), make("div", { className: "said" }, bubble(line), ...meta(line)));
 }
 
 function eventWords(line) {
@@ -139,7 +139,7 @@ function voice(line) {
   const waves = make("span", { className: "waves", ariaHidden: "true" }, ...Array.from({ length: 7 }, () => make("i")));
   const seconds = Math.max(1, Math.min(60, Math.ceil(line.text.length / 4)));
   return make("div", { className: "bubble tip" }, make("span", { className: "voice" }, `${seconds}″`, waves,
-    make("span", { className: "hidden" }, t.voice)), line.text ? `\n${line.text}` : "");
+    make("span", { className: "hidden" }, t.voice)), line.text);
 }
 
 function meta(line) {
@@ -179,8 +179,8 @@ function tray(shown) {
 function showSms(sms) {
   if (state.shut.has(sms.key) || (sms.openid && sms.openid !== state.open)) return;
   const code = /\d{4,8}/.exec(sms.text)?.[0] ?? "";
-  $("banner").dataset.key = sms.key;
-  $("banner-head").textContent = `${t.sms} · ${t.sms_to} ${sms.phone} · ${hours(sms.at)}`;
+  $("banner").dataset.sms = sms.key;
+  $("banner-head").textContent = `${t.sms} · ${sms.phone} · ${hours(sms.at)}`;
   $("banner-body").textContent = sms.text;
   $("banner-fill").hidden = !code;
   $("banner-fill").textContent = `${t.fill} ${code}`;
@@ -189,7 +189,7 @@ function showSms(sms) {
 }
 
 function shutSms() {
-  state.shut.add($("banner").dataset.key);
+  state.shut.add($("banner").dataset.sms);
   $("banner").hidden = true;
   $("draft").focus();
 }
@@ -202,7 +202,7 @@ const fine = new Set(["replied", "quiet", "ok"]);
 function showWire() {
   const rows = state.calls.slice(-60).reverse().map((one) => {
     const name = state.followers.get(one.openid)?.name ?? "";
-    const detail = [name, one.number > 1 ? t.attempt.replace("{n}", one.number) : "", one.took ? `${one.took} ms` : ""];
+    const detail = [name, one.number > 1 ? t.attempt.replace("{n}", one.number) : "", one.took >= 1 ? `${Math.round(one.took)} ms` : ""];
     const mood = fine.has(one.outcome) ? "" : warns.has(one.outcome) ? "warn" : "bad";
     return make("li", {}, make("time", {}, hours(one.at, true)),
       make("span", {}, `${t[`way_${one.way}`]} ${one.what} `, make("small", {}, detail.filter(Boolean).join(" · "))),
@@ -251,13 +251,13 @@ async function refresh() {
 function listen() {
   const live = new EventSource("/api/live");
   const on = (topic, react) => live.addEventListener(topic, (event) => react(JSON.parse(event.data)));
-  live.onopen = () => { $("offline").hidden = true; refresh(); };
   live.onerror = () => { $("offline").hidden = false; };
   on("line", heard);
   on("follower", (someone) => { state.followers.set(someone.openid, someone); showFollowers(); });
   on("call", (one) => { state.calls = [...state.calls.slice(-199), one]; showWire(); });
   on("sms", showSms);
   on("faults", (faults) => { state.faults = faults; showFaults(); });
+  on("hello", () => { $("offline").hidden = true; refresh(); });
   on("missed", refresh);
 }
 

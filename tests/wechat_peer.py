@@ -16,7 +16,7 @@ from werobot.utils import get_signature
 from bot.channels.wechat import WeChatChannel, WeChatSettings
 from bot.messages import Inbound, Messages, RawRequest
 
-PAYLOADS = Path(__file__).parents[2] / "payloads" / "wechat"
+PAYLOADS = Path(__file__).parent / "payloads" / "wechat"
 VECTORS: dict[str, list[dict[str, Any]]] = json.loads((PAYLOADS / "vectors.json").read_text(encoding="utf-8"))
 NOW = 1_790_000_000.0
 TOKEN = "spring-tea"

@@ -29,11 +29,12 @@ ACCOUNT = SimulatedAccount(
     encoding_aes_key="abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
     original_id="gh_10f6c3c3ac5a",
 )
+SUCCESS = b"success"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Knock:
-    """One request as it arrived. at: seconds since the first."""
+    """One push as it arrived. at: seconds on a clock that only goes forward."""
 
     at: float
     query: dict[str, str]
@@ -43,40 +44,44 @@ class Knock:
 
 @dataclass
 class Shop:
-    """What the webhook does: `answers` gives the reply text (None: 'success'), or bytes to be sent as they are."""
+    """What the webhook does with push number 1, 2, ...: what it says, after how many seconds, with which status.
 
-    account: SimulatedAccount
-    answers: Callable[[int, BaseMessage], str | bytes | None] = lambda number, message: None
-    seconds: Callable[[int], float] = lambda number: 0.0
-    status: Callable[[int], int] = lambda number: 200
+    Text is answered as a proper reply in the account's mode, bytes as they are.
+    """
+
+    account: SimulatedAccount = ACCOUNT
+    answers: Callable[[int, BaseMessage], str | bytes] = lambda *_: SUCCESS
+    seconds: Callable[[int], float] = lambda _: 0.0
+    status: Callable[[int], int] = lambda _: 200
+    echoes: Callable[[str], str] = lambda echostr: echostr
     knocks: list[Knock] = field(default_factory=list)
     address: str = ""
+
+    def heard(self) -> list[str]:
+        """The texts of all pushes in the order of their arrival."""
+        return [str(knock.message.content) for knock in self.knocks]
 
     async def handle(self, request: Request) -> Response:
         query = dict(request.query_params)
         check_signature(self.account.token, query["signature"], query["timestamp"], query["nonce"])
         if request.method == "GET":
-            return PlainTextResponse(query["echostr"])
+            return PlainTextResponse(self.echoes(query["echostr"]))
         body = await request.body()
         message = parse_message(self._opened(query, body))
-        first = self.knocks[0].at if self.knocks else time.monotonic()
-        self.knocks.append(Knock(time.monotonic() if not self.knocks else time.monotonic(), query, body, message))
+        self.knocks.append(Knock(time.monotonic(), query, body, message))
         number = len(self.knocks)
-        del first
         await asyncio.sleep(self.seconds(number))
         answer = self.answers(number, message)
-        body = answer if isinstance(answer, bytes) else self._sealed(query, message, answer)
-        return Response(body, self.status(number))
+        sealed = answer if isinstance(answer, bytes) else self._sealed(query, message, answer)
+        return Response(sealed, self.status(number))
 
     def _opened(self, query: dict[str, str], body: bytes) -> str:
         if self.account.mode == "plain":
             return body.decode()
-        opened = self._crypto().decrypt_message(body, query["msg_signature"], query["timestamp"], query["nonce"])
-        return str(opened)
+        crypto = self._crypto()
+        return str(crypto.decrypt_message(body, query["msg_signature"], query["timestamp"], query["nonce"]))
 
-    def _sealed(self, query: dict[str, str], message: BaseMessage, answer: str | None) -> bytes:
-        if answer is None:
-            return b"success"
+    def _sealed(self, query: dict[str, str], message: BaseMessage, answer: str) -> bytes:
         plain: str = TextReply(content=answer, message=message).render()
         if self.account.mode == "plain":
             return plain.encode()
@@ -90,7 +95,7 @@ class Shop:
 def opened(shop: Shop) -> Iterator[Shop]:
     """The shop's webhook, served by uvicorn in a thread of its own."""
     app = Starlette(routes=[Route("/wechat", shop.handle, methods=["GET", "POST"])])
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

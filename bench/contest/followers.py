@@ -1,0 +1,120 @@
+"""What followers write: the shipped knowledge base's questions in other words, all different or Zipf-repeated."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bot.app import SKILLS
+from bot.knowledge.entries import load
+
+Mix = Literal["different", "zipf"]
+POOL = 1_000
+_BEFORE = {
+    "zh": (
+        "我昨天下的单，",
+        "上周在你们小程序买的茶，",
+        "老顾客了，",
+        "第一次买，",
+        "帮我妈问的，",
+        "刚刚看到活动，",
+        "客服昨天没说清楚，",
+        "我在外地，",
+        "送人用的，",
+        "会员群里看到的，",
+        "前两天收到货了，",
+        "朋友推荐来的，",
+    ),
+    "en": (
+        "I bought tea last week, ",
+        "First order here: ",
+        "Asking for my mother, ",
+        "About the gift box I ordered, ",
+        "I'm travelling right now, ",
+        "My friend told me about you, ",
+        "Regular customer here, ",
+        "Saw it in the app, ",
+    ),
+}
+_AFTER = {
+    "zh": ("", "，着急", "，能帮我看下吗", "，怎么弄", "？", "，不太会用", "，麻烦说详细点", "，在手机上操作的", "，急用"),
+    "en": ("", "?", ", can you help", ", it's urgent", ", how does that work", ", on my phone", ", please explain"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One thing a follower does: writes `text`, or begins to follow (None)."""
+
+    openid: str
+    text: str | None
+
+
+def questions(knowledge_base: Path) -> list[tuple[str, str]]:
+    """(language, example) of every entry with an answer; not what at once leads to a person or into a dialogue."""
+    entries = load(knowledge_base, SKILLS).entries.values()
+    plain = [entry for entry in entries if entry.answers and not entry.skill and entry.handoff == "never"]
+    asked = [entry for entry in plain if not entry.signal and not entry.small_talk]
+    return [
+        (language, example)
+        for entry in asked
+        for language, examples in (("zh", entry.examples.zh), ("en", entry.examples.en))
+        for example in examples
+    ]
+
+
+def different(asked: Sequence[tuple[str, str]], chance: random.Random) -> Iterator[str]:
+    """Every text only once, none of them an example, one in three with an order number; tens of thousands."""
+    dressed = [
+        f"{before}{example}{after}"
+        for language, example in asked
+        for before, after in itertools.product(_BEFORE[language], _AFTER[language])
+    ]
+    chance.shuffle(dressed)
+    for text in dressed:
+        yield f"{text} {chance.randrange(10**11, 10**12)}" if chance.random() < 1 / 3 else text
+
+
+def zipf(asked: Sequence[tuple[str, str]], fresh: Iterator[str], chance: random.Random) -> Iterator[str]:
+    """A pool of 1,000 texts, half as an editor expected them and half in other words; rank r as often as 1/r."""
+    own = [example for _, example in chance.sample(list(asked), POOL // 2)]
+    pool = own + list(itertools.islice(fresh, POOL - len(own)))
+    chance.shuffle(pool)
+    weights = list(itertools.accumulate(1 / rank for rank in range(1, POOL + 1)))
+    while True:
+        yield from chance.choices(pool, cum_weights=weights, k=1_000)
+
+
+class Crowds:
+    """Makes the followers of one run after the other, new to everybody, and what they write: never the same twice, but
+    for what Zipf repeats within a run. The same seed always writes the same."""
+
+    def __init__(self, knowledge_base: Path, seed: int) -> None:
+        self._chance = random.Random(seed)
+        self._asked = questions(knowledge_base)
+        self._fresh = different(self._asked, self._chance)
+        self._made = 0
+
+    def next(self, mix: Mix, count: int) -> Crowd:
+        """`count` messages by a third as many followers."""
+        self._made += 1
+        texts = self._fresh if mix == "different" else zipf(self._asked, self._fresh, self._chance)
+        size = max(1, count // 3)
+        name = f"{self._made:04d}x"
+        handles = [f"o{name}{number:0{27 - len(name)}d}" for number in range(size)]
+        written = tuple(Said(self._chance.choice(handles), text) for text in itertools.islice(texts, count))
+        return Crowd(name, mix, tuple(Said(handle, None) for handle in handles), written)
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """`follows` comes first, as WeChat demands of whoever wants to write."""
+
+    name: str
+    mix: Mix
+    follows: tuple[Said, ...]
+    written: tuple[Said, ...]

@@ -1,0 +1,158 @@
+"""Who takes part: every server its own process, on a socket opened here; ours as `yingda run` starts its workers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import psycopg
+import yaml
+from contest.account import APP_ID, ENCODING_AES_KEY, TOKEN
+
+from bot.commands.train import open_record, publish
+from bot.config import Deployment
+from bot.config import load as load_deployment
+from bot.stores.embedded import EmbeddedValkey
+from bot.stores.record.editions import RecordEditions
+from bot.tether import tethered
+
+BENCH = Path(__file__).parent.parent
+KNOWLEDGE_BASE = BENCH.parent / "knowledge_base"
+ACCOUNT = "bench"
+PEERS = ("werobot-session", "werobot", "bare")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running contestant. record: the URL of our record; '' for those who keep none."""
+
+    name: str
+    port: int
+    path: str
+    process: psutil.Process
+    record: str = ""
+
+    def megabytes(self) -> float:
+        return float(self.process.memory_info().rss) / 1e6
+
+    def cpu_seconds(self) -> float:
+        spent = self.process.cpu_times()
+        return float(spent.user + spent.system)
+
+
+@contextmanager
+def contestants(folder: Path, postgres: str, names: Sequence[str]) -> Iterator[list[Server]]:
+    """The chosen servers, running; ours is trained once. `postgres`: URL of a database in which we make a schema."""
+    with ExitStack() as stack:
+        nerve = stack.enter_context(EmbeddedValkey(folder))
+        trained: tuple[str, bytes] | None = None
+        servers = []
+        for name in names:
+            if name in PEERS:
+                servers.append(stack.enter_context(_peer(name, folder)))
+                continue
+            record = stack.enter_context(_schema(postgres)) if name == "yingda-postgres" else ""
+            ready = _deployment(folder / name, record)
+            trained = _edition(ready, trained)
+            servers.append(stack.enter_context(_ours(name, ready, nerve)))
+        yield servers
+
+
+@contextmanager
+def _ours(name: str, ready: Deployment, nerve: str) -> Iterator[Server]:
+    home = ready.config.var.parent
+    argv = [sys.executable, "-m", "bot", "worker", "--nerve", nerve, "--config", str(home / "config.yaml")]
+    with _started(argv, home) as (port, process):
+        yield Server(name, port, f"/wechat/{ACCOUNT}", process, ready.config.record_url)
+
+
+@contextmanager
+def _peer(name: str, folder: Path) -> Iterator[Server]:
+    argv = [sys.executable, "-m", "contest.peers", name, "--folder", str(folder)]
+    with _started(argv, BENCH) as (port, process):
+        yield Server(name, port, "/wechat", process)
+
+
+@contextmanager
+def _started(argv: Sequence[str], home: Path) -> Iterator[tuple[int, psutil.Process]]:
+    with closing(socket.create_server(("127.0.0.1", 0), backlog=2048)) as door:
+        number = door.fileno()
+        command = tethered([*argv, "--fd", str(number)])
+        environment = os.environ | {"PYTHONWARNINGS": "ignore"}
+        with (home / f"{uuid.uuid4().hex[:6]}.log").open("wb") as log:
+            child = subprocess.Popen(command, cwd=home, env=environment, pass_fds=(number,), stderr=log)
+        try:
+            yield door.getsockname()[1], psutil.Process(child.pid)
+        finally:
+            child.terminate()
+            child.wait(20)
+
+
+def _deployment(home: Path, record: str) -> Deployment:
+    """A live deployment with one account in safe mode; its platform's API is a port that nobody listens on."""
+    home.mkdir(parents=True)
+    settings = {
+        "mode": "live",
+        "secret": "only-for-measuring-on-loopback",
+        "record": record,
+        "knowledge_base": str(KNOWLEDGE_BASE),
+        "accounts": [
+            {
+                "name": ACCOUNT,
+                "channel": "wechat",
+                "mode": "safe",
+                "app_id": APP_ID,
+                "app_secret": "secret",
+                "token": TOKEN,
+                "encoding_aes_key": ENCODING_AES_KEY,
+                "api_url": "http://127.0.0.1:9",
+            }
+        ],
+    }
+    path = home / "config.yaml"
+    path.write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
+    return load_deployment(path)
+
+
+def _edition(ready: Deployment, trained: tuple[str, bytes] | None) -> tuple[str, bytes]:
+    """Train and publish; or publish what another record's training gave."""
+    database = open_record(ready)
+    editions = RecordEditions(database)
+    try:
+        if trained is None:
+            number, _ = publish(ready, database)
+            return asyncio.run(editions.load(number))
+        asyncio.run(editions.publish(*trained, "bench", 0))
+        return trained
+    finally:
+        database.close()
+
+
+@contextmanager
+def _schema(postgres: str) -> Iterator[str]:
+    name = f"bench_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres, autocommit=True, connect_timeout=3) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")  # type: ignore[arg-type]
+    try:
+        yield f"{postgres}?options=-csearch_path%3D{name}"
+    finally:
+        with psycopg.connect(postgres, autocommit=True) as connection:
+            connection.execute(f"DROP SCHEMA {name} CASCADE")  # type: ignore[arg-type]
+
+
+def wait_until_idle(server: Server, patience: float = 20.0) -> None:
+    """Until it has hardly anything to do: what the last run left behind must not count in the next."""
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        if server.process.cpu_percent(0.3) < 8:
+            return

@@ -1,0 +1,193 @@
+"""What is looked at on our own side. Facts in, findings out; nothing here reaches out."""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from bot.config import Config
+from bot.doctor.findings import Finding, Words, fail, ok, warn
+from bot.errors import Mistake, SettingError
+from bot.messages import Instant
+
+STRICTEST = 300.0  # seconds of skew at which pushes and tokens are refused
+UNEASY = 30.0
+WEB_PORTS = {"http": 80, "https": 443}
+
+
+def setting_mistakes(error: SettingError) -> list[Finding]:
+    """One finding per mistake in a file that a person wrote."""
+    return [_mistake(mistake) for mistake in error.mistakes]
+
+
+def _mistake(mistake: Mistake) -> Finding:
+    place = f"{mistake.file}:{mistake.line}" if mistake.line else mistake.file
+    told = f"{place}: {mistake.key}: {mistake.wrong}"
+    return fail(Words(told, told), Words(mistake.mend, mistake.mend))
+
+
+def configuration(config: Config) -> Finding:
+    count = len(config.accounts)
+    if not count:
+        return warn(
+            Words("配置可读，但没有账号", "the configuration is good, but names no account"),
+            Words("在 config.yaml 的 accounts 下写一个账号", "write an account under accounts in config.yaml"),
+        )
+    return ok(
+        f"配置可读，{count} 个账号，模式 {config.mode}", f"the configuration is good: {config.mode}, accounts: {count}"
+    )
+
+
+def clock(ours: Instant, theirs: Instant | None, whose: Words) -> Finding:
+    """Our clock beside another's. WeChat's pushes are refused when they seem older than five minutes."""
+    if theirs is None:
+        return warn(
+            Words(f"没能与{whose.zh}对时", f"the clock could not be compared with {whose.en}"),
+            Words("确认本机启用了 NTP 对时", "make sure that this machine keeps its time by NTP"),
+        )
+    skew = ours - theirs
+    what = Words(
+        f"本机时钟比{whose.zh}{'快' if skew > 0 else '慢'} {abs(skew):.0f} 秒",
+        f"this clock is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} {whose.en}",
+    )
+    mend = Words(
+        "启用 NTP 对时（如 systemctl enable --now chrony）", "keep time by NTP (systemctl enable --now chrony)"
+    )
+    if abs(skew) >= STRICTEST:
+        return fail(what, mend)
+    return warn(what, mend) if abs(skew) >= UNEASY else ok(f"时钟与{whose.zh}一致", f"the clock agrees with {whose.en}")
+
+
+def http_date(header: str) -> Instant | None:
+    """The time in an HTTP Date header; None if there is none."""
+    try:
+        return parsedate_to_datetime(header).timestamp()
+    except (ValueError, IndexError, OverflowError):
+        return None
+
+
+def record(migrated: bool | None) -> Finding:
+    """`migrated`: None when the record does not answer."""
+    if migrated is None:
+        return fail(
+            Words("记录库连接不上", "the record cannot be reached"),
+            Words("检查 record 的地址、账号与网络", "check the address, user and network of `record`"),
+        )
+    if not migrated:
+        return warn(
+            Words("记录库的表还不是最新版本", "the record's tables are not of this version yet"),
+            Words("启动 yingda run 时会自动升级", "yingda run brings them up to date when it starts"),
+        )
+    return ok("记录库可用，表是最新版本", "the record answers and is up to date")
+
+
+def nerve(answers: bool, setting: str) -> Finding:
+    if answers:
+        return ok("实时通道可用", "the nerve answers")
+    if setting == "embedded":
+        return warn(
+            Words("内置实时通道没有运行", "the embedded nerve is not running"),
+            Words("yingda run 会启动它", "yingda run starts it"),
+        )
+    return warn(
+        Words(
+            "实时通道连接不上；消息不会丢，但工作台不再实时",
+            "the nerve is gone: nothing is lost, but the desk is not live",
+        ),
+        Words(
+            "检查 nerve 的地址，需要 Redis 7.0 或更新", "check the address in `nerve`; Redis 7.0 or later, or Valkey"
+        ),
+    )
+
+
+def knowledge(entries: int) -> Finding:
+    if not entries:
+        return fail(
+            Words("知识库是空的", "the knowledge base is empty"),
+            Words("检查 knowledge_base 的路径", "check the path in `knowledge_base`"),
+        )
+    return ok(f"知识库可读，{entries} 个条目", f"the knowledge base is good, entries: {entries}")
+
+
+def edition(number: int) -> Finding:
+    if not number:
+        return warn(
+            Words("还没有发布过版本，机器人还不会回答", "nothing is published yet, so the bot knows no answer"),
+            Words("运行 yingda train", "run yingda train"),
+        )
+    return ok(f"第 {number} 版正在使用", f"edition {number} is active")
+
+
+def demo_leftovers(config: Config) -> list[Finding]:
+    """In live mode nothing of the demo may be left: everybody can read its secrets."""
+    if config.mode == "demo":
+        return [
+            warn(
+                Words("演示模式：密钥与登录是公开的", "demo mode: its secrets and logins are known to everybody"),
+                Words("正式使用前改为 mode: live", "set mode: live before real customers write"),
+            )
+        ]
+    left = [(account.name, key) for account in config.accounts for key in _demo_keys(account.model_extra or {})]
+    found = [_leftover(f"accounts.{name}.{key}") for name, key in left]
+    if config.secret.startswith("demo-"):
+        found.append(_leftover("secret"))
+    if config.members.kind == "demo":
+        found.append(_leftover("members.kind"))
+    return found or [ok("没有演示用的密钥", "no demo secrets are left")]
+
+
+def _demo_keys(settings: dict[str, object]) -> list[str]:
+    return [key for key, value in settings.items() if _of_the_demo(key, str(value))]
+
+
+def _of_the_demo(key: str, value: str) -> bool:
+    if key == "api_url":
+        return _is_here(urlsplit(value).hostname or "")
+    return value.startswith(("demo", "wx0000demo"))
+
+
+def _leftover(key: str) -> Finding:
+    return fail(
+        Words(f"{key} 仍是演示用的值", f"{key} still has the demo's value"),
+        Words("通过环境变量设置真实的值", "set the real one, by its environment variable"),
+    )
+
+
+def public_address(url: str) -> Finding:
+    """Where platforms reach us. WeChat calls http on port 80 or https on port 443 only [DOC service/guide/dev/push]."""
+    scheme, host = _called_by_wechat(url)
+    if not host:
+        return fail(
+            Words(f"微信不会访问 {url}", f"WeChat does not call {url}"),
+            Words("只能用 80 端口的 http 或 443 端口的 https", "it takes http on port 80 or https on port 443 only"),
+        )
+    if _is_here(host):
+        return fail(
+            Words(f"{host} 只在本机或内网可见", f"{host} is only seen from this machine or network"),
+            Words("填写公网域名，并在前面放反向代理", "give a public name, with a reverse proxy in front"),
+        )
+    if scheme == "http":
+        return warn(
+            Words("回调地址没有加密", "the webhook's address is not encrypted"),
+            Words("改用 https；X 只接受 https", "use https; X takes nothing else"),
+        )
+    return ok(f"{url} 可以填到平台上", f"{url} is an address that platforms call")
+
+
+def _called_by_wechat(url: str) -> tuple[str, str]:
+    """Scheme and host; no host if WeChat would not call this."""
+    try:
+        address = urlsplit(url)
+        port, usual = address.port, WEB_PORTS.get(address.scheme)
+    except ValueError:  # what stands for port or host is neither
+        return "", ""
+    return address.scheme, (address.hostname or "") if usual and port in (None, usual) else ""
+
+
+def _is_here(host: str) -> bool:
+    """Whether a name or number means this machine or a network nobody else sees."""
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith((".localhost", ".local", ".internal"))

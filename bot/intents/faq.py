@@ -1,0 +1,49 @@
+"""Answering from the knowledge base: a route through the policy becomes a decision in an editor's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.intents.policy import DidYouMean, Over, Route, Say, dissatisfied
+from bot.knowledge.editions import Edition
+from bot.messages import Answer, Ask, Decision, HandOff, Reason, Turn
+
+
+def respond(route: Route, edition: Edition, turn: Turn, channel: str) -> Decision:
+    """The decision for every route but a skill's own."""
+    match route:
+        case Say():
+            return _answer(route, edition, turn, channel)
+        case DidYouMean():
+            return _ask(route, edition, turn)
+        case Over():
+            words = edition.answer(route.entry, turn.language, channel, turn.now) or ""
+            return HandOff(route.reason, route.entry, route.confidence, text=words)
+    return HandOff(Reason.UNSURE, route.entry, route.confidence, detail="no_such_skill")
+
+
+def _answer(route: Say, edition: Edition, turn: Turn, channel: str) -> Decision:
+    text = edition.answer(route.entry, turn.language, channel, turn.now)
+    if text is None:  # it was true once
+        return HandOff(Reason.UNSURE, route.entry, route.confidence, detail="not_valid_now")
+    return Answer(text, route.entry, route.confidence, slots=_memory(route, edition, turn))
+
+
+def _ask(route: DidYouMean, edition: Edition, turn: Turn) -> Ask:
+    lines = (f"{number}. {edition.title(choice, turn.language)}" for number, choice in enumerate(route.choices, 1))
+    question = edition.phrase("ask.did_you_mean", turn.language, choices="\n".join(lines))
+    slots = {**_kept(turn), "choices": list(route.choices), "asked": 1}
+    return Ask(question, confidence=route.confidence, choices=route.choices, slots=slots)
+
+
+def _memory(route: Say, edition: Edition, turn: Turn) -> Mapping[str, Any]:
+    """What the next turn should know: what this one was about, and whether the customer grows impatient."""
+    if edition.entries[route.entry].signal == "dissatisfied":
+        return {**_kept(turn), "dissatisfied": dissatisfied(turn)}
+    return {**_kept(turn), "last_intent": route.entry}
+
+
+def _kept(turn: Turn) -> dict[str, Any]:
+    slots = turn.conversation.slots
+    return {name: slots[name] for name in ("last_intent", "dissatisfied") if name in slots}

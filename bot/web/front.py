@@ -1,0 +1,68 @@
+"""One worker's front: platforms to the webhooks, people to the pages, and the work that goes on beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from bot.errors import Unavailable, YingdaError
+from bot.web.webhooks import Receive, Scope, Send, Webhooks
+
+log = logging.getLogger(__name__)
+PAUSE = 1.0
+
+
+class Front:
+    """An ASGI app. `prepare` runs before the first request, `beside` until the last, `close` after it."""
+
+    def __init__(
+        self,
+        webhooks: Webhooks,
+        site: Callable[..., Awaitable[None]],
+        prepare: Callable[[], Awaitable[Any]],
+        beside: Mapping[str, Callable[[], Awaitable[None]]],
+        close: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._webhooks = webhooks
+        self._site = site
+        self._prepare = prepare
+        self._beside = beside
+        self._close = close
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif self._webhooks.knows(scope["path"]):
+            await self._webhooks(scope, receive, send)
+        else:
+            await self._site(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self._prepare()
+        except YingdaError as cannot:
+            await send({"type": "lifespan.startup.failed", "message": str(cannot)})
+            return
+        tasks = [asyncio.create_task(_for_ever(name, work)) for name, work in self._beside.items()]
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _for_ever(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """The outermost loop of what runs beside: it does not end because something went wrong once."""
+    while True:
+        try:
+            await work()
+        except Unavailable:
+            log.warning("%s: the record is away; trying again", name)
+        except Exception:
+            log.exception("%s stopped; starting it again", name)
+        await asyncio.sleep(PAUSE)

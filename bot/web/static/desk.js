@@ -1,0 +1,254 @@
+// The desk: the list of cases, which one is open, what is done with it, keys, and staying up to date.
+import { call, channelName, customerName, face, h, keep, now, say, sayOr, setNow, setting, toast, waited } from "./ground.js";
+import { showAbout } from "./about.js";
+import { compose, showCompose } from "./compose.js";
+import { showCase } from "./thread.js";
+
+const find = (id) => document.getElementById(id);
+const desk = find("desk");
+const state = { lines: [], tab: "waiting", open: null, sheet: null };
+const LONG = 5 * 60, LATE = 15 * 60;
+
+const tabs = {
+  waiting: (line) => line.state === "waiting",
+  mine: (line) => line.agent === setting.me,
+  all: () => true,
+};
+const shown = () => state.lines.filter(tabs[state.tab]);
+
+async function readBoard() {
+  const board = await call("GET", "board");
+  setNow(board.now);
+  state.lines = board.lines;
+  showList();
+}
+
+function showList() {
+  for (const button of document.querySelectorAll("[data-tab]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.tab === state.tab));
+    button.querySelector("[data-count]").textContent = state.lines.filter(tabs[button.dataset.tab]).length;
+  }
+  const lines = shown();
+  keep(find("lines"), lines.map((line) => ({ ...line, current: line.id === state.open })), (line) => line.id, lineOf);
+  find("lines-empty").hidden = lines.length > 0;
+  find("lines-empty").textContent = say(`list.empty.${state.tab}`);
+  const waiting = state.lines.filter(tabs.waiting).length;
+  document.title = `${waiting ? `(${waiting}) ` : ""}${say("app.desk")} · Yingda 应答`;
+  tick();
+}
+
+function lineOf(line) {
+  const name = customerName(line);
+  const link = { class: "line", href: `/desk/cases/${line.id}`, "aria-current": String(line.current), onclick: follow };
+  return h("li", {}, h("a", link,
+    face(name, line.customer.id),
+    h("span", { class: "top" }, h("span", { class: "name" }, name), waitOf(line)),
+    h("span", { class: "preview" }, previewOf(line)),
+    h("span", { class: "tags" }, tagsOf(line), holderOf(line))));
+}
+
+function waitOf(line) {
+  if (!line.waiting_since) return h("span", { class: "wait" }, say("list.answered"));
+  return h("span", { class: "wait", "data-since": line.waiting_since });
+}
+
+function previewOf(line) {
+  const said = line.said || sayOr(`kind.${line.said_kind}`, line.said_kind);
+  const by = line.said_kind === "note" ? say("compose.note") : line.said_by === "customer" ? "" : say(`author.${line.said_by}`);
+  return by ? [h("b", {}, `${by}: `), said] : [said];
+}
+
+export function tagsOf(line) {
+  return [
+    line.priority > 0 && h("span", { class: "tag hot" }, say("list.urgent")),
+    h("span", { class: `tag ${line.reason === "anger" || line.reason === "dissatisfied" ? "warm" : ""}` }, say(`reason.${line.reason}`)),
+    h("span", { class: "tag" }, channelName(line.channel), line.public && ` · ${say("list.public")}`),
+  ];
+}
+
+function holderOf(line) {
+  if (line.agent === setting.me) return h("span", { class: "holder mine" }, say("list.me"));
+  if (line.agent) return h("span", { class: "holder" }, line.agent_name);
+  return line.prefer === setting.me ? h("span", { class: "holder mine" }, say("list.prefers_me")) : null;
+}
+
+function follow(event) {
+  if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+  event.preventDefault();
+  go(event.currentTarget.getAttribute("href").split("/").pop());
+}
+
+function tick() {
+  for (const element of document.querySelectorAll("[data-since]")) {
+    const since = Number(element.dataset.since);
+    const age = now() - since;
+    element.textContent = waited(since);
+    element.classList.toggle("long", age >= LONG && age < LATE);
+    element.classList.toggle("late", age >= LATE);
+  }
+}
+
+/** Open a case and put it into the address; null goes back to the list. */
+function go(id, replace = false) {
+  history[replace ? "replaceState" : "pushState"](null, "", id ? `/desk/cases/${id}` : "/desk");
+  return open(id);
+}
+
+async function open(id) {
+  if (id !== state.open) state.sheet = null;
+  state.open = id;
+  desk.dataset.room = id ? "case" : "list";
+  desk.dataset.about = "";
+  showList();
+  if (id) await readCase();
+  else showSheet();
+}
+
+async function readCase() {
+  const id = state.open;
+  try {
+    const sheet = await call("GET", `cases/${id}`);
+    if (id !== state.open) return; // another case was opened meanwhile
+    const fresh = state.sheet === null;
+    state.sheet = sheet;
+    showSheet(fresh);
+  } catch (refusal) {
+    if (refusal.status === 404) go(null, true);
+    toast(refusal.message);
+  }
+}
+
+function showSheet(fresh = false) {
+  const { sheet } = state;
+  for (const id of ["head", "handoff", "thread", "compose"]) find(id).hidden = !sheet;
+  find("nothing").hidden = Boolean(sheet);
+  find("about").replaceChildren();
+  if (!sheet) return;
+  showHead(sheet);
+  showCase(sheet, fresh, sendAgain);
+  showCompose(sheet, fresh);
+  showAbout(sheet);
+}
+
+function showHead({ line }) {
+  const mine = line.agent === setting.me;
+  const mayEnd = line.state === "waiting" || mine || ["lead", "admin"].includes(setting.role);
+  const ended = !["waiting", "claimed"].includes(line.state);
+  const acts = ended ? [] : [
+    line.state === "waiting" && act("claim", "primary", "c"),
+    line.state === "claimed" && mayEnd && act("release", "quiet"),
+    mayEnd && act("hand_back", "quiet"),
+    mayEnd && act("resolve", mine ? "primary" : "", mine ? "e" : null),
+  ];
+  const info = h("button", { type: "button", class: "quiet narrow-only info-button", onclick: toggleAbout, "aria-label": say("thread.info"), title: say("thread.info") }, "ⓘ");
+  find("head").replaceChildren(
+    h("button", { type: "button", class: "quiet narrow-only", onclick: () => go(null), "aria-label": say("thread.back") }, "‹"),
+    h("div", { class: "titles" }, h("h2", {}, customerName(line)), stateOf(line, mine)),
+    info,
+    h("div", { class: "acts" }, acts));
+  tick();
+}
+
+function stateOf(line, mine) {
+  const who = mine ? say("state.mine") : say(`state.${line.state}`, { who: line.agent_name || say("who.somebody") });
+  return h("p", { class: `state ${mine ? "mine" : ""}`, role: "status" }, h("b", {}, who), waitOf(line), tagsOf(line));
+}
+
+function act(name, kind, key) {
+  return h("button", { type: "button", class: kind, onclick: () => move(name), "aria-keyshortcuts": key }, say(`act.${name}`));
+}
+
+function toggleAbout() { desk.dataset.about = desk.dataset.about === "open" ? "" : "open"; }
+
+/** Claim, release, resolve or hand back the open case. After the end of one the next is opened. */
+async function move(name) {
+  const id = state.open;
+  if (!id || state.moving) return;
+  const next = neighbour(1) ?? neighbour(-1);
+  state.moving = true;
+  try {
+    await call("POST", `cases/${id}/${name.replace("_", "-")}`);
+    if (name !== "claim") toast(say(`act.done.${name}`));
+    if (name === "resolve" || name === "hand_back") await go(next);
+  } catch (refusal) {
+    toast(refusal.message);
+  } finally {
+    state.moving = false;
+  }
+  await refresh();
+  if (name === "claim" && state.sheet?.line.agent === setting.me) compose("reply");
+}
+
+async function sendAgain(piece) {
+  if (piece.state === "in_doubt" && !confirm(say("delivery.again.ask"))) return;
+  try { await call("POST", `cases/${state.open}/outgoing/${piece.id}/send-again`); } catch (refusal) { toast(refusal.message); }
+  await refresh();
+}
+
+function neighbour(step) {
+  const ids = shown().map((line) => line.id);
+  const at = ids.indexOf(state.open);
+  return at < 0 ? ids[0] ?? null : ids[at + step] ?? null;
+}
+
+/** Ask for the state again; calls that come while one is running are answered by one more. */
+async function refresh() {
+  if (state.reading) { state.again = true; return state.reading; }
+  state.reading = (async () => {
+    do {
+      state.again = false;
+      await Promise.all([readBoard(), state.open ? readCase() : null]).catch((refusal) => toast(refusal.message));
+    } while (state.again);
+    state.reading = null;
+  })();
+  return state.reading;
+}
+
+function listen() {
+  const live = find("live");
+  const events = new EventSource("/api/desk/events");
+  const show = (on) => { live.className = `live ${on ? "on" : "off"}`; live.textContent = on ? live.dataset.on : live.dataset.off; };
+  events.addEventListener("changed", refresh);
+  events.onopen = () => show(true);
+  events.onerror = () => {
+    show(false);
+    if (events.readyState === EventSource.CLOSED) { setTimeout(listen, 3000); refresh(); }
+  };
+}
+
+const keys = {
+  j: () => step(1),
+  k: () => step(-1),
+  c: () => state.sheet?.line.state === "waiting" && move("claim"),
+  r: () => state.sheet && compose("reply"),
+  n: () => state.sheet && compose("note"),
+  e: () => state.sheet?.line.agent === setting.me && move("resolve"),
+  "?": () => find("keys").showModal(),
+};
+
+function step(by) {
+  const id = neighbour(by);
+  if (!id) return;
+  go(id);
+  document.querySelector(".line[aria-current='true']")?.scrollIntoView({ block: "nearest" });
+}
+
+document.addEventListener("keydown", (event) => {
+  const writing = event.target.closest("input:not([type=radio]), textarea, select, dialog");
+  if (event.key === "Escape" && writing) { event.target.blur(); find("case").focus(); return; }
+  if (writing || event.metaKey || event.ctrlKey || event.altKey || !keys[event.key]) return;
+  event.preventDefault();
+  keys[event.key]();
+});
+for (const button of document.querySelectorAll("[data-tab]")) {
+  button.addEventListener("click", () => { state.tab = button.dataset.tab; showList(); });
+}
+find("keys-open").addEventListener("click", keys["?"]);
+find("compose").addEventListener("written", refresh);
+window.addEventListener("popstate", () => open(location.pathname.split("/cases/")[1] ?? null));
+setInterval(tick, 1000);
+setInterval(refresh, 15000); // what neither the nerve nor the pulse told of
+
+listen();
+open(location.pathname.split("/cases/")[1] ?? null);
+refresh();

@@ -1,0 +1,120 @@
+// What every part of the page stands on: words, times, elements, and talking to the API.
+export const setting = JSON.parse(document.getElementById("setting").textContent);
+
+const locale = setting.language === "zh" ? "zh-CN" : "en-GB";
+const clock = format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const dateOf = format({ year: "numeric", month: "2-digit", day: "2-digit" });
+const longDate = format({ month: "long", day: "numeric", weekday: "short" });
+const shortDate = format({ month: "short", day: "numeric" });
+const yearDate = format({ year: "numeric", month: "short", day: "numeric" });
+let ahead = 0; // how far the record's clock is ahead of this computer's, in seconds
+
+function format(options) {
+  const shown = new Intl.DateTimeFormat(locale, { ...options, timeZone: setting.timezone });
+  return (seconds) => shown.format(seconds * 1000);
+}
+
+/** The words of a key, with {placeholders} filled; the key itself when nobody wrote them. */
+export function say(key, values = {}) {
+  const words = setting.words[key] ?? key;
+  return words.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+/** Words that may be missing because a platform or a plug-in named something new. */
+export const sayOr = (key, otherwise) => setting.words[key] ?? otherwise;
+
+/** An element. Text goes in as text, so nothing a customer writes is ever markup. */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value == null) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name.startsWith("--")) element.style.setProperty(name, value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child != null && child !== false));
+  return element;
+}
+
+/** Brings `parent`'s children in line with `items`, rebuilding only those whose data changed. */
+export function keep(parent, items, key, build) {
+  const kept = (parent.kept ??= new Map());
+  const wanted = new Map(items.map((item) => [key(item), item]));
+  for (const [id, { node }] of kept) if (!wanted.has(id)) { node.remove(); kept.delete(id); }
+  let before = parent.firstElementChild;
+  for (const [id, item] of wanted) {
+    const data = JSON.stringify(item);
+    const old = kept.get(id);
+    let node = old?.node;
+    if (old?.data !== data) {
+      node = build(item);
+      if (old) { if (before === old.node) before = node; old.node.replaceWith(node); }
+      kept.set(id, { node, data });
+    }
+    if (node === before) before = before.nextElementSibling;
+    else parent.insertBefore(node, before);
+  }
+}
+
+export const time = (at) => clock(at);
+export const now = () => Date.now() / 1000 + ahead;
+export const setNow = (theirs) => { ahead = theirs - Date.now() / 1000; };
+
+/** "Today", "Yesterday", or a date, on the deployment's calendar. */
+export function day(at) {
+  if (dateOf(at) === dateOf(now())) return say("thread.today");
+  if (dateOf(at) === dateOf(now() - 86400)) return say("thread.yesterday");
+  return longDate(at);
+}
+export const sameDay = (one, other) => dateOf(one) === dateOf(other);
+export const date = (at) => yearDate(at);
+
+/** "10:32" today, "3 Oct 10:32" before. */
+export const moment = (at) => (sameDay(at, now()) ? clock(at) : `${shortDate(at)} ${clock(at)}`);
+
+/** How long somebody has waited: 0:42, 12:05, then 1h 05m. */
+export function waited(since) {
+  const seconds = Math.max(0, Math.floor(now() - since));
+  const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3600)];
+  if (hours >= 48) return `${Math.floor(hours / 24)}d`;
+  if (hours) return `${hours}h ${String(minutes % 60).padStart(2, "0")}m`;
+  return `${minutes}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+export const accountName = (account) => setting.accounts[account] ?? account;
+export const channelName = (channel) => sayOr(`channel.${channel}`, channel);
+export const customerName = (line) => line.customer.name || say("list.nameless");
+
+export function face(name, id) {
+  let hue = 0;
+  for (const letter of id) hue = (hue * 31 + letter.codePointAt(0)) % 360;
+  return h("span", { class: "face", "--hue": hue, "aria-hidden": "true" }, [...name][0] ?? "·");
+}
+
+export class Refused extends Error {
+  constructor(status, code, words) { super(words); this.status = status; this.code = code; }
+}
+
+/** One call of the API. Throws Refused with words for people. */
+export async function call(method, path, body) {
+  let answer;
+  try {
+    answer = await fetch(`/api/desk/${path}`, {
+      method,
+      headers: { "content-type": "application/json", "x-csrf-token": setting.csrf },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw new Refused(0, "network", say("error.network"));
+  }
+  if (answer.status === 401) { location.assign(`/login?next=${encodeURIComponent(location.pathname)}`); }
+  const content = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Refused(answer.status, content.code, content.words ?? say("error.other"));
+  return content;
+}
+
+export function toast(words) {
+  const shown = h("p", { class: "toast" }, words);
+  document.getElementById("toasts").append(shown);
+  setTimeout(() => shown.remove(), 5000);
+}

@@ -1,0 +1,143 @@
+// Everything that was said, in order, with the handoff card above it.
+import { channelName, accountName, day, h, keep, moment, sameDay, say, sayOr, time } from "./ground.js";
+
+const find = (id) => document.getElementById(id);
+const NEAR = 80; // pixels from the end of the thread that still count as reading its end
+
+export function showCase(sheet, fresh, sendAgain) {
+  showHandoff(sheet, fresh);
+  const thread = find("thread");
+  const following = fresh || thread.scrollHeight - thread.scrollTop - thread.clientHeight < NEAR;
+  keep(thread, itemsOf(sheet), (item) => item.id, (item) => itemNode(item, sendAgain));
+  if (following) thread.scrollTop = thread.scrollHeight;
+}
+
+// --- the handoff card ---
+
+function showHandoff(sheet, fresh) {
+  const card = find("handoff");
+  const { handoff } = sheet;
+  if (fresh) card.open = !matchMedia("(max-width: 760px)").matches;
+  const data = JSON.stringify([handoff, sheet.titles]);
+  if (card.dataset.shown === data) return;
+  card.dataset.shown = data;
+  card.replaceChildren(
+    h("summary", {}, h("b", {}, say("handoff.title")), h("span", { class: "why" }, say(`why.${handoff.reason}`)),
+      handoff.asked?.text && h("q", { title: handoff.asked.text }, handoff.asked.text)),
+    h("div", { class: "parts" },
+      h("section", {}, h("h3", {}, say("handoff.understood")), guesses(handoff.candidates, sheet.titles)),
+      h("section", {}, h("h3", {}, say("handoff.answered")), answered(handoff.answered))));
+}
+
+function guesses(candidates, titles) {
+  if (!candidates.length) return h("p", {}, say("handoff.understood.none"));
+  return candidates.map(({ intent, confidence }) => {
+    const percent = `${Math.round(confidence * 100)}%`;
+    const title = titles[intent] ?? intent;
+    return h("div", { class: "guess" },
+      h("span", { class: "intent", title: intent }, title),
+      h("span", { class: "meter", role: "meter", "aria-valuemin": 0, "aria-valuemax": 1, "aria-valuenow": confidence, "aria-label": title, "--share": confidence }),
+      h("span", { class: "number" }, percent));
+  });
+}
+
+function answered(lines) {
+  if (!lines.length) return h("p", {}, say("handoff.answered.none"));
+  return lines.slice(-2).map((line) => h("blockquote", { title: line.text }, line.text));
+}
+
+// --- the lines ---
+
+function itemsOf(sheet) {
+  const threads = Object.fromEntries(sheet.threads.map((one) => [one.id, one]));
+  const several = sheet.threads.length > 1;
+  const traces = Object.fromEntries(sheet.traces.map((turn) => [turn.message_id, turn.trace]));
+  const lines = sheet.said.map((line) => ({
+    ...line,
+    what: "said",
+    place: several ? placeOf(threads[line.conversation_id]) : "",
+    elsewhere: several && !threads[line.conversation_id].joined,
+    name: sheet.names[line.by] ?? "",
+    title: sheet.titles[line.entry] ?? line.entry,
+    pieces: sheet.outgoing.filter((piece) => piece.message_id === line.id),
+    trace: traces[line.id],
+    titles: traces[line.id] ? sheet.titles : undefined,
+  }));
+  return withDays(inTime(lines, stepsOf(sheet)));
+}
+
+function stepsOf(sheet) {
+  return sheet.events.map((event, index) => ({
+    id: `step-${index}-${event.at}`,
+    what: "step",
+    at: event.at,
+    words: stepWords(event, sheet.names),
+  })).filter((step, index, all) => index === 0 || step.words !== all[index - 1].words || step.at !== all[index - 1].at);
+}
+
+function stepWords(event, names) {
+  const clockDid = event.type === "released" && !names[event.actor];
+  const who = names[event.actor] ?? names[event.data.agent] ?? say("who.somebody");
+  return say(clockDid ? "step.timed_out" : `step.${event.type}`, { who });
+}
+
+/** Lines keep the order in which they came; a step stands before the first line that is younger. */
+function inTime(lines, steps) {
+  const items = [];
+  let next = 0;
+  for (const line of lines) {
+    while (next < steps.length && steps[next].at < line.at) items.push(steps[next++]);
+    items.push(line);
+  }
+  return [...items, ...steps.slice(next)];
+}
+
+function withDays(items) {
+  let last = null;
+  return items.flatMap((item) => {
+    const begins = last === null || (item.at > last && !sameDay(item.at, last));
+    last = Math.max(item.at, last ?? 0);
+    return begins ? [{ id: `day-${item.id}`, what: "day", at: item.at, words: day(item.at) }, item] : [item];
+  });
+}
+
+const placeOf = (thread) => `${channelName(thread.channel)} · ${accountName(thread.account)}${thread.public ? ` · ${say("list.public")}` : ""}`;
+
+function itemNode(item, sendAgain) {
+  if (item.what === "day") return h("div", { class: "day" }, item.words);
+  if (item.what === "step") return h("div", { class: "step" }, item.words, " ", h("time", {}, moment(item.at)));
+  const note = item.kind === "note";
+  return h("div", { class: `said ${note ? "note" : item.author} ${item.elsewhere ? "elsewhere" : ""}` },
+    h("p", { class: "by" }, h("b", {}, authorOf(item, note)), item.place && !note && h("span", {}, item.place), h("time", {}, time(item.at))),
+    h("div", { class: "text" }, contentOf(item)),
+    item.author === "customer" || note ? traceOf(item) : under(item, sendAgain));
+}
+
+function authorOf(item, note) {
+  if (note) return `${say("thread.note")} · ${item.name || say("author.agent")}`;
+  return item.author === "agent" && item.name ? item.name : say(`author.${item.author}`);
+}
+
+function contentOf(item) {
+  if (item.kind === "text" || item.kind === "note") return item.text;
+  const { title, description, reference, format } = item.media ?? {};
+  return h("div", { class: "media" },
+    h("b", {}, [sayOr(`kind.${item.kind}`, item.kind), title].filter(Boolean).join(" · ")),
+    h("small", {}, [item.text, description, format, reference && `${say("kind.reference")} ${reference}`].filter(Boolean).join(" · ")));
+}
+
+function traceOf({ trace, titles }) {
+  if (!trace) return null;
+  return h("details", { class: "trace" },
+    h("summary", {}, `${say("thread.trace")} · ${sayOr(`decision.${trace.decision}`, trace.decision)}`),
+    guesses(trace.candidates.slice(0, 3), titles));
+}
+
+function under(item, sendAgain) {
+  const sure = item.confidence == null ? "" : ` · ${Math.round(item.confidence * 100)}%`;
+  const again = item.pieces.filter((piece) => piece.state === "in_doubt" || piece.state === "failed");
+  return h("div", { class: "under" },
+    item.entry && h("span", { title: item.entry }, say("thread.entry", { entry: item.title }) + sure),
+    item.delivery && h("span", { class: `delivery ${item.delivery}`, title: item.error }, sayOr(`delivery.${item.delivery}`, item.delivery), item.error && ` (${item.error})`),
+    again.map((piece) => h("button", { type: "button", onclick: () => sendAgain(piece) }, say("delivery.again"))));
+}

@@ -1,0 +1,115 @@
+"""Nothing is lost, nothing is done twice, everything in order: promises P1, P2 and P3 within one process and across two."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from shop import Shop
+
+from bot.messages import Author, Inbound, Kind
+from bot.offers import Offer
+from bot.wording import new_id
+
+
+def asks(text: str, key: str = "", customer: str = "alice") -> Inbound:
+    return Inbound("tea", customer, key or new_id(), Kind.TEXT, text)
+
+
+def test_a_repeat_gets_the_stored_bytes_and_the_turn_happens_once(shop: Shop) -> None:
+    first = shop.hears("alice", "怎么退货？", key="same")
+    again = shop.hears("alice", "怎么退货？", key="same")
+    assert first == again
+    assert first is not None
+    shop.hears("alice", "转人工")
+    said = shop.case(shop.waiting()[0].id).said
+    assert [line.author for line in said] == [Author.CUSTOMER, Author.BOT, Author.CUSTOMER, Author.SYSTEM]
+
+
+def test_a_repeat_in_flight_shares_the_one_turn(shop: Shop) -> None:
+    async def thrice() -> list[object]:
+        inbound = asks("怎么退货？", "same")
+        return list(await asyncio.gather(*(shop.answered(inbound, 1.0) for _ in range(3))))
+
+    replies = shop.run(thrice())
+    assert any(isinstance(reply, str) for reply in replies)
+    shop.hears("alice", "转人工")
+    assert [line.author for line in shop.case(shop.waiting()[0].id).said].count(Author.BOT) == 1
+    assert shop.sent_to("alice") == []
+
+
+def test_a_repeat_on_another_process_gets_the_same_reply(shop: Shop) -> None:
+    first = shop.hears("alice", "怎么退货？", key="same")
+    here, shop.yingda = shop.yingda, shop.assembled()
+    shop.run(shop.yingda.shelf.refresh())
+    assert shop.hears("alice", "怎么退货？", key="same") == first
+    shop.run(shop.yingda.nerve.close())
+    shop.yingda = here
+
+
+def test_messages_sent_in_one_breath_are_answered_in_order(shop: Shop) -> None:
+    async def breath() -> list[object]:
+        texts = ("怎么退货？", "你们几点开门", "转人工")
+        return list(await asyncio.gather(*(shop.answered(asks(text)) for text in texts)))
+
+    replies = shop.run(breath())
+    shop.deliver()
+    said = shop.case(shop.waiting()[0].id).said
+    assert [line.text for line in said if line.author is Author.CUSTOMER] == ["怎么退货？", "你们几点开门", "转人工"]
+    assert [line.text for line in said if line.author is not Author.CUSTOMER] == [reply for reply in replies if reply]
+
+
+def test_a_late_answer_goes_out_by_the_outbox_and_only_there(shop: Shop) -> None:
+    async def gone() -> object:
+        offer = Offer(lambda reply: reply.text.encode(), asyncio.get_running_loop().time())
+        reply = await shop.yingda.journey.answer(asks("怎么退货？", "late"), offer)
+        await shop.yingda.journey.finish(5)
+        return reply
+
+    assert shop.run(gone()) is None
+    shop.deliver()
+    assert len(shop.sent_to("alice")) == 1
+    assert shop.hears("alice", "怎么退货？", key="late") is None
+    assert len(shop.sent_to("alice")) == 1
+
+
+def test_what_a_dead_process_accepted_is_answered_by_the_next(shop: Shop) -> None:
+    async def accepted_and_died() -> None:
+        await shop.yingda.journey._record.intake.accept([asks("怎么退货？")])  # noqa: SLF001
+
+    shop.run(accepted_and_died())
+    shop.restart()
+    shop.clock.move(21)
+    shop.sweep()
+    assert len(shop.sent_to("alice")) == 1
+
+
+def test_a_claim_at_the_worst_moment_cancels_what_the_bot_was_about_to_say(shop: Shop) -> None:
+    """The bot's answer to an earlier message is pending when the agent claims the case opened by a later one."""
+    from bot.errors import DeliveryFailed
+
+    async def gone(text: str) -> None:
+        offer = Offer(lambda reply: reply.text.encode(), asyncio.get_running_loop().time())
+        await shop.yingda.journey.answer(asks(text), offer)
+        await shop.yingda.journey.finish(5)
+
+    shop.tea.failures.append(DeliveryFailed("busy", retry_after=30))
+    shop.run(gone("怎么退货？"))
+    shop.deliver()
+    shop.run(gone("转人工"))
+    shop.claims(shop.agent("anna"), shop.waiting()[0].id)
+    shop.clock.move(60)
+    shop.deliver()
+    assert all("退" not in text for text in shop.sent_to("alice"))
+
+
+@pytest.mark.parametrize("poison", ["\u0000 nul", "a" * 10_000, "😀" * 500, "‮evil", "{entry}", "%s %(x)s"])
+def test_a_strange_text_is_a_text_like_any_other(shop: Shop, poison: str) -> None:
+    async def together() -> list[object]:
+        inbounds = [asks(poison.replace("\x00", ""), customer="mallory")]
+        inbounds += [asks("怎么退货？", customer=f"c{number}") for number in range(20)]
+        return list(await asyncio.gather(*(shop.answered(inbound) for inbound in inbounds)))
+
+    replies = shop.run(together())
+    assert all(isinstance(reply, str) for reply in replies)
+    assert len(set(replies[1:])) == 1

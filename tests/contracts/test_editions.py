@@ -1,0 +1,84 @@
+"""RecordEditions on every record: numbered, immutable, one of them active, and nobody publishes over another."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from ground import MovableClock
+from sqlalchemy import Connection, select
+
+from bot.errors import Stale
+from bot.ports import Editions
+from bot.stores.record.database import Database
+from bot.stores.record.editions import RecordEditions
+from bot.stores.record.tables import editions as table
+
+
+@pytest.fixture
+def editions(database: Database) -> Editions:
+    return RecordEditions(database)
+
+
+def test_before_the_first_edition_none_is_active(editions: Editions) -> None:
+    assert asyncio.run(editions.active()) == 0
+    with pytest.raises(LookupError):
+        asyncio.run(editions.load(1))
+
+
+def test_a_published_edition_is_active_and_comes_back_byte_for_byte(editions: Editions) -> None:
+    content, model = '{"问": "你好 🍵"}', bytes(range(256)) * 1000
+
+    async def story() -> None:
+        assert await editions.publish(content, model, "mei", 0) == 1
+        assert await editions.active() == 1
+        assert await editions.load(1) == (content, model)
+
+    asyncio.run(story())
+
+
+def test_older_editions_stay_as_they_were(editions: Editions) -> None:
+    async def story() -> None:
+        for number in range(1, 4):
+            assert await editions.publish(f"content {number}", b"%d" % number, "mei", number - 1) == number
+        assert await editions.active() == 3
+        assert await editions.load(1) == ("content 1", b"1")
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("based_on", [0, 2, -1])
+def test_publishing_over_somebody_elses_edition_writes_nothing(editions: Editions, based_on: int) -> None:
+    async def story() -> None:
+        await editions.publish("theirs", b"1", "mei", 0)
+        with pytest.raises(Stale):
+            await editions.publish("ours", b"2", "jun", based_on)
+        assert await editions.active() == 1
+        with pytest.raises(LookupError):
+            await editions.load(2)
+        assert await editions.publish("ours", b"2", "jun", 1) == 2
+
+    asyncio.run(story())
+
+
+def test_of_many_who_publish_at_once_exactly_one_wins(editions: Editions) -> None:
+    async def story() -> None:
+        attempts = [editions.publish(f"of {editor}", b"", str(editor), 0) for editor in range(8)]
+        outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+        assert [outcome for outcome in outcomes if not isinstance(outcome, Stale)] == [1]
+        winner = next(editor for editor, outcome in enumerate(outcomes) if outcome == 1)
+        assert (await editions.load(1))[0] == f"of {winner}"
+
+    asyncio.run(story())
+
+
+def test_who_published_and_when_is_kept(editions: Editions, database: Database, clock: MovableClock) -> None:
+    def by_and_at(connection: Connection) -> tuple[str, float]:
+        row = connection.execute(select(table.c.by, table.c.at)).one()
+        return row.by, row.at
+
+    async def story() -> tuple[str, float]:
+        await editions.publish("", b"", "mei", 0)
+        return await database.read(by_and_at)
+
+    assert asyncio.run(story()) == ("mei", clock.now())

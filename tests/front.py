@@ -1,0 +1,127 @@
+"""The web site over a record, with a nerve inside the process and a member system of one member."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import httpx
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+from ground import MovableClock
+
+from bot.cases import Role, StaffMember
+from bot.errors import MemberSystemFailed
+from bot.messages import Conversation, Instant, Limits, Member, Points
+from bot.stores.record.board import Board
+from bot.stores.record.cases import Cases
+from bot.stores.record.database import Database
+from bot.stores.record.staff import Staff
+from bot.web.parts import CaseDesk, CustomerDesk, Place, SiteParts
+from bot.web.site import create_site
+
+PASSWORD = "correct horse battery"
+ORIGIN = "http://desk.test"
+
+
+class Whispers:
+    """LiveEvents and Buckets of one process. `tries` is how often a door may be knocked at, however long it takes."""
+
+    def __init__(self, tries: int = 100) -> None:
+        self.said: list[tuple[str, str]] = []
+        self._listeners: list[tuple[str, asyncio.Queue[str]]] = []
+        self._tries = tries
+        self._knocks: dict[str, int] = {}
+
+    async def publish(self, topic: str, data: str) -> None:
+        self.said.append((topic, data))
+        for heard, queue in self._listeners:
+            if heard == topic:
+                queue.put_nowait(data)
+
+    async def subscribe(self, topic: str) -> AsyncIterator[str]:
+        queue: asyncio.Queue[str] = asyncio.Queue()
+        self._listeners.append((topic, queue))
+        while True:
+            try:
+                yield await asyncio.wait_for(queue.get(), 0.05)
+            except TimeoutError:
+                yield ""
+
+    async def allow(self, name: str, per_second: float, burst: int) -> bool:
+        self._knocks[name] = self._knocks.get(name, 0) + 1
+        return per_second > 0 and self._knocks[name] <= min(burst, self._tries)
+
+
+class OneMember:
+    """A member system that knows M1, and can fail."""
+
+    fails = False
+
+    async def find(self, member_id: str) -> Member | None:
+        if self.fails:
+            raise MemberSystemFailed
+        return Member("M1", "88001234", "林晓", "13800000000", "Gold") if member_id == "M1" else None
+
+    async def points(self, member_id: str) -> Points:
+        if member_id != "M1":
+            raise MemberSystemFailed
+        return Points(12_480, "Gold", 800, 1_798_000_000.0)
+
+
+class Front:
+    """A site, and browsers that are logged in to it."""
+
+    def __init__(self, database: Database, clock: MovableClock, whispers: Whispers | None = None) -> None:
+        self.whispers = whispers or Whispers()
+        self.members = OneMember()
+        self.room = Staff(database, 12, PasswordHasher(time_cost=1, memory_cost=64))
+        self.woken = 0
+        self.allowance = Limits(2047, "bytes", left=5)
+        cases = Cases(database)
+        self.parts = SiteParts(
+            CaseDesk(Board(database), cases, cases),
+            CustomerDesk(self._limits, self.members.find, self.members.points, self._title),
+            self.room,
+            self.whispers,
+            self.whispers,
+            clock,
+            Place(accounts={"brand-wechat": "小云生活"}),
+            self._wake,
+        )
+        self.site: FastAPI = create_site(self.parts)
+
+    def _limits(self, conversation: Conversation, now: Instant) -> Limits:
+        return replace(self.allowance, public=conversation.public, window_until=now + 172_800)
+
+    def _title(self, intent: str, language: str) -> str:
+        return {"returns.how": "怎么退货"}.get(intent, intent) if language == "zh" else intent
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    async def hire(self, login: str, role: Role = Role.AGENT, name: str = "") -> StaffMember:
+        return await self.room.add(login, name or login.title(), role, PASSWORD)
+
+    def stranger(self) -> httpx.AsyncClient:
+        headers = {"origin": ORIGIN, "accept-language": "en"}
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.site), base_url=ORIGIN, headers=headers)
+
+    async def enter(self, login: str) -> httpx.AsyncClient:
+        """A browser that has logged in and knows its page's token."""
+        browser = self.stranger()
+        answer = await browser.post("/login", data={"login": login, "password": PASSWORD})
+        assert answer.status_code == 303
+        session = await self.room.by_session(browser.cookies["yingda_session"])
+        assert session is not None
+        browser.headers["x-csrf-token"] = session.csrf
+        return browser
+
+
+def csrf_on(page: str) -> str:
+    """The token that stands on a page."""
+    found = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert found is not None
+    return found.group(1)

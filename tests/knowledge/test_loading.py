@@ -1,0 +1,193 @@
+"""A mistake in the knowledge base is shown with its file, its line, and how to mend it (promise P10)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from editor import SKILLS, TOPIC, Editor
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.errors import Mistake, SettingError
+from bot.knowledge.entries import load
+from bot.knowledge.sameness import same_form
+
+
+@pytest.fixture
+def editor(tmp_path: Path) -> Editor:
+    return Editor(tmp_path).writes(TOPIC)
+
+
+def stands_at(mistake: Mistake, editor: Editor, text: str, name: str = "delivery.yaml") -> bool:
+    return Path(mistake.file).name == name and mistake.line == editor.line_of(text, name)
+
+
+def test_a_topic_in_order_is_read_with_its_owner_and_place(editor: Editor) -> None:
+    base = editor.base()
+    entry = base.entries["delivery-fee"]
+    assert entry.owner == "orders"
+    assert entry.examples.asked_in("zh") == ("包邮吗",)
+    assert entry.answers is not None
+    assert entry.answers.said_in("en") == {"default": "Free from ¥99."}
+    assert base.places["delivery-fee"].at("answers", "en") == f"{editor.folder / 'delivery.yaml'}:11"
+
+
+def test_what_was_read_can_not_be_changed(editor: Editor) -> None:
+    base = editor.base()
+    with pytest.raises(TypeError):
+        base.entries["another"] = base.entries["delivery-fee"]  # type: ignore[index]
+    with pytest.raises(ValueError, match="frozen"):
+        base.entries["delivery-fee"].owner = "somebody"  # type: ignore[misc]
+    answers = base.entries["delivery-fee"].answers
+    assert answers is not None
+    with pytest.raises(TypeError):
+        answers.zh["default"] = "不包邮"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at", "wrong", "mend"),
+    [
+        ("    title: {zh: 运费, en: Delivery fee}\n", "", "id: delivery-fee", "required", "add this key"),
+        ("{zh: 运费, en: Delivery fee}", "{zh: 运费}", "title:", "required", "add this key"),
+        ("      en: [is delivery free]\n", "", "examples:", "required", "add this key"),
+        ("      en: Free from ¥99.\n", "", "answers:", "required", "add this key"),
+        ("[is delivery free]", "[]", "en: []", "at least 1", "write"),
+        ("[is delivery free]", "['  ']", "en: ['  ']", "is empty", "write some text"),
+        ("[is delivery free]", "[99]", "en: [99]", "is not text", "quotes"),
+        ("[is delivery free]", "is delivery free", "en: is", "tuple", "write"),
+        ("en: Free from ¥99.", "en: # later", "en: # later", "is empty", "write some text"),
+        ("    answers:", "    answer:", "answer:", "not permitted", "spelling"),
+        ("owner: orders", "ownr: orders", "ownr:", "not permitted", "spelling"),
+        ("id: delivery-fee", "id: Delivery Fee", "id: Delivery Fee", "pattern", "write"),
+        ("    answers:", "    handoff: sometimes\n    answers:", "handoff:", "'never' or 'always'", "write 'never'"),
+        ("    answers:", "    signal: joy\n    answers:", "signal:", "'anger'", "write"),
+        ("    answers:", "    target_precision: 95\n    answers:", "target_precision:", "less than 1", "write"),
+        ("    answers:", "    valid_from: 2026-02-30\n    answers:", "valid_from:", "date", "write"),
+        ("    answers:", "    valid_to: soon\n    answers:", "valid_to:", "date", "write"),
+    ],
+)
+def test_a_mistake_in_an_entry_names_its_line(
+    editor: Editor, old: str, new: str, at: str, wrong: str, mend: str
+) -> None:
+    mistake = next(found for found in editor.changes(old, new).mistakes() if wrong in found.wrong)
+    assert stands_at(mistake, editor, at)
+    assert mend in mistake.mend
+
+
+def test_a_validity_that_ends_before_it_begins_is_shown(editor: Editor) -> None:
+    dates = "    valid_from: 2026-05-01\n    valid_to: 2026-04-30\n    answers:"
+    mistake = editor.changes("    answers:", dates).mistake()
+    assert stands_at(mistake, editor, "valid_to")
+    assert mistake.wrong == "is before valid_from"
+
+
+def test_an_entry_that_answers_nothing_is_shown(editor: Editor) -> None:
+    mistake = editor.writes(TOPIC[: TOPIC.index("    answers:")]).mistake()
+    assert stands_at(mistake, editor, "id: delivery-fee")
+    assert mistake.wrong == "delivery-fee answers nothing"
+
+
+@pytest.mark.parametrize("instead", ["skill: points", "handoff: always"])
+def test_an_entry_for_a_skill_or_a_person_needs_no_answers(editor: Editor, instead: str) -> None:
+    editor.writes(TOPIC[: TOPIC.index("    answers:")] + f"    {instead}\n")
+    assert editor.base().entries["delivery-fee"].answers is None
+
+
+def test_a_skill_that_nobody_has_is_shown_with_those_there_are(editor: Editor) -> None:
+    mistake = editor.changes("    answers:", "    skill: poins\n    answers:").mistake()
+    assert stands_at(mistake, editor, "skill:")
+    assert mistake.wrong == "no skill is called poins"
+    assert mistake.mend == "use one of hours, link, person, points"
+
+
+def test_answers_may_differ_by_channel(editor: Editor) -> None:
+    editor.changes("zh: 满 99 元包邮。", "zh: {default: 满 99 元包邮。, twitter: 满99包邮}")
+    answers = editor.base().entries["delivery-fee"].answers
+    assert answers is not None
+    assert answers.said_in("zh")["twitter"] == "满99包邮"
+
+
+def test_a_channel_that_nobody_has_is_shown(editor: Editor) -> None:
+    mistake = editor.changes("zh: 满 99 元包邮。", "zh: {default: 包邮, wechta: 包邮}").mistake()
+    assert stands_at(mistake, editor, "wechta")
+    assert mistake.mend == "use default, wechat, twitter, webchat"
+
+
+def test_answers_by_channel_need_a_default(editor: Editor) -> None:
+    mistake = editor.changes("zh: 满 99 元包邮。", "zh: {wechat: 包邮}").mistake()
+    assert stands_at(mistake, editor, "wechat")
+    assert mistake.wrong == "has no default"
+
+
+def test_a_placeholder_in_an_answer_is_shown(editor: Editor) -> None:
+    mistake = editor.changes("Free from ¥99.", "Dear {name}, it is free.").mistake()
+    assert stands_at(mistake, editor, "{name}")
+    assert "{name} is no placeholder" in mistake.wrong
+
+
+def test_an_id_used_twice_names_both_places(editor: Editor) -> None:
+    editor.writes(TOPIC.replace("包邮吗", "邮费多少").replace("is delivery free", "how much is shipping"), "more.yaml")
+    mistake = editor.mistake()
+    assert stands_at(mistake, editor, "id: delivery-fee", "more.yaml")
+    assert f"{editor.folder / 'delivery.yaml'}:4" in mistake.wrong
+
+
+def test_the_same_question_under_two_entries_names_both_places(editor: Editor) -> None:
+    other = TOPIC.replace("id: delivery-fee", "id: fee").replace("[包邮吗]", "[包 郵 嗎？]").replace("is d", "has d")
+    mistake = editor.writes(other, "more.yaml").mistake()
+    assert stands_at(mistake, editor, "包 郵 嗎？", "more.yaml")
+    assert "delivery-fee" in mistake.wrong
+    assert f"{editor.folder / 'delivery.yaml'}:7" in mistake.wrong
+
+
+def test_all_mistakes_are_shown_at_once_and_stop_the_start(editor: Editor) -> None:
+    editor.changes("Free from ¥99.", "{free}").writes("topic: [", "broken.yaml").writes("[]", "list.yaml")
+    editor.changes("{position}", "{place}", "phrases.yaml")
+    with pytest.raises(SettingError) as stop:
+        load(editor.folder, SKILLS)
+    files = {Path(mistake.file).name for mistake in stop.value.mistakes}
+    assert files == {"delivery.yaml", "broken.yaml", "list.yaml", "phrases.yaml"}
+    assert all(mistake.line > 0 for mistake in stop.value.mistakes)
+
+
+def test_one_broken_entry_does_not_hide_the_mistakes_of_the_next(editor: Editor) -> None:
+    second = "\n".join(TOPIC.splitlines()[3:]).replace("delivery-fee", "fee").replace("[包邮吗]", "[]")
+    editor.writes(TOPIC.replace("is delivery free", "") + second)
+    assert sorted(mistake.line for mistake in editor.mistakes()) == [8, 15]
+
+
+def test_a_folder_that_is_not_there_is_shown(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="is no folder"):
+        load(tmp_path / "nowhere", SKILLS)
+
+
+def test_a_folder_without_topics_is_shown(tmp_path: Path) -> None:
+    assert Editor(tmp_path).mistake().wrong == "holds no topic"
+
+
+def test_a_file_that_would_be_overlooked_is_shown(editor: Editor) -> None:
+    assert editor.writes(TOPIC, "orders.yml").mistake().mend == "let its name end in .yaml"
+
+
+def test_missing_phrases_are_shown(editor: Editor) -> None:
+    (editor.folder / "phrases.yaml").unlink()
+    assert editor.mistake().wrong == "is not there"
+
+
+@pytest.mark.parametrize(
+    ("asked", "again"),
+    [
+        ("我的積分，有多少？", "我的积分有多少"),
+        ("ＨＥＬＬＯ  there!", "hello there"),
+        ("谢谢～👍", "谢谢"),
+        ("軟體", "软件"),
+    ],
+)
+def test_a_question_in_another_dress_is_the_same_question(asked: str, again: str) -> None:
+    assert same_form(asked) == same_form(again)
+
+
+@given(st.text(max_size=60))
+def test_every_text_that_is_not_blank_has_a_form(text: str) -> None:
+    assert same_form(text) or not text.strip()

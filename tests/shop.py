@@ -1,0 +1,157 @@
+"""A whole Yingda in one process, for tests that tell what customers and agents experience.
+
+Real: the record (SQLite or PostgreSQL), the journey, the engine with the shipped knowledge base, members, the desk's
+record. Shipped fakes: the rehearsal channels `tea` (active), `square` (public threads) and `counter` (cannot send by
+itself), and a code sender that remembers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from ground import MovableClock
+
+from bot.app import Stand, Yingda, assemble
+from bot.cases import AgentReply, CaseLine, CaseView, Role, StaffMember
+from bot.channels.rehearsal import RehearsalChannel, RehearsalSettings
+from bot.config import Deployment, load
+from bot.members.senders import RecordingSender
+from bot.messages import Inbound, Kind, OutboxState
+from bot.offers import Late, Offer
+from bot.stores.nerve import Nerve
+from bot.stores.record.board import Board
+from bot.stores.record.cases import Cases
+from bot.stores.record.database import Database
+from bot.stores.record.editions import RecordEditions
+from bot.stores.record.migrate import migrate
+from bot.stores.record.staff import Staff
+from bot.wording import new_id
+
+T = TypeVar("T")
+ROOT = Path(__file__).parent.parent
+NOBODY = "redis://127.0.0.1:1"
+OPEN_MONDAY = 1_790_000_000.0 - 1_790_000_000.0 % 86_400 + 4 * 3_600  # noon in Shanghai
+
+
+def deployment_in(folder: Path, **changes: Any) -> Deployment:
+    """A deployment on the shipped knowledge base, with three rehearsal accounts."""
+    settings = {
+        "mode": "demo",
+        "secret": "demo-secret-for-tests",
+        "knowledge_base": str(ROOT / "knowledge_base"),
+        "accounts": [{"name": name, "channel": "rehearsal"} for name in ("tea", "square", "counter")],
+        **changes,
+    }
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
+    return load(path)
+
+
+class Shop:
+    """A brand with its accounts open. Methods are sentences; everything runs on one event loop."""
+
+    def __init__(self, deployment: Deployment, database: Database, clock: MovableClock, edition: tuple[str, bytes]):
+        self.deployment = deployment
+        self.database = database
+        self.clock = clock
+        self.sender = RecordingSender()
+        self.tea = RehearsalChannel("tea")
+        self.square = RehearsalChannel("square")
+        self.counter = RehearsalChannel("counter", RehearsalSettings(active=False))
+        self.staff = Staff(database, 12)
+        self.cases = Cases(database)
+        self.board = Board(database)
+        self._runner = asyncio.Runner()
+        self._edition = edition
+        self.yingda = self.run(self._open())
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self._runner.run(coroutine)
+
+    async def _open(self) -> Yingda:
+        migrate(self.database.engine)
+        editions = RecordEditions(self.database)
+        if await editions.active() == 0:
+            await editions.publish(*self._edition, "tests", 0)
+        yingda = self.assembled()
+        await yingda.shelf.refresh()
+        return yingda
+
+    def assembled(self) -> Yingda:
+        """One more process's worth of Yingda on the same record."""
+        channels = {"tea": self.tea, "square": self.square, "counter": self.counter}
+        stand = Stand(self.clock, channels, self.sender)
+        return assemble(self.deployment, self.database, Nerve(NOBODY), stand)
+
+    def restart(self) -> None:
+        """The process ends as if pulled out of the wall, and another one starts."""
+        self._runner.close()
+        self._runner = asyncio.Runner()
+        self.yingda = self.run(self._open())
+
+    def close(self) -> None:
+        self.run(self.yingda.close())
+        self._runner.close()
+
+    def hears(
+        self, customer: str, text: str, account: str = "tea", *, thread: str = "", key: str = "", kind: Kind = Kind.TEXT
+    ) -> str | None:
+        """A customer writes; what the response says (None: only acknowledged). Then what is due is delivered."""
+        inbound = Inbound(account, customer, key or new_id(), kind, text, thread=thread)
+        reply = self.run(self.answered(inbound))
+        self.deliver()
+        return reply if not isinstance(reply, Late) else None
+
+    async def answered(self, inbound: Inbound, patience: float = 4.3) -> str | Late | None:
+        offer = Offer(lambda reply: reply.text.encode(), asyncio.get_running_loop().time() + patience)
+        reply = await self.yingda.journey.answer(inbound, offer)
+        await self.yingda.journey.finish(10)
+        if isinstance(reply, bytes):
+            self.yingda.journey.written.note(offer.message_id)
+            await self.yingda.journey.written.flush()
+            return reply.decode()
+        return reply
+
+    def deliver(self) -> None:
+        """What is due goes out, and what comes back of it is handled."""
+
+        async def all_of_it() -> None:
+            while await self.yingda.delivery.once():
+                await self.yingda.journey.finish(10)
+
+        self.run(all_of_it())
+
+    def sweep(self) -> None:
+        async def all_of_it() -> None:
+            await self.yingda.sweeper.sweep()
+            await self.yingda.journey.finish(10)
+
+        self.run(all_of_it())
+        self.deliver()
+
+    def agent(self, login: str) -> StaffMember:
+        """Somebody who works at the desk."""
+        known = {member.login: member for member in self.run(self.staff.everybody())}
+        return known.get(login) or self.run(self.staff.add(login, login.title(), Role.AGENT, "a long password"))
+
+    def waiting(self) -> list[CaseLine]:
+        return self.run(self.board.lines())
+
+    def case(self, case_id: str) -> CaseView:
+        view = self.run(self.board.case(case_id))
+        assert view is not None
+        return view
+
+    def claims(self, agent: StaffMember, case_id: str) -> None:
+        self.run(self.cases.claim(case_id, agent))
+
+    def replies(self, agent: StaffMember, case_id: str, text: str, state: OutboxState = OutboxState.PENDING) -> None:
+        self.run(self.cases.reply(case_id, agent, AgentReply(text, (text,), new_id(), state)))
+        self.deliver()
+
+    def sent_to(self, customer: str, channel: RehearsalChannel | None = None) -> list[str]:
+        return [message.text for message in (channel or self.tea).sent if message.handle == customer]

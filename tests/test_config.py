@@ -1,0 +1,224 @@
+"""A mistake in config.yaml stops the start with file, line, key, what is wrong and how to mend it (P10)."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin
+
+import pytest
+import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from bot.channels.wechat.settings import WeChatSettings
+from bot.config import Config, Deployment, load
+from bot.errors import Mistake, SettingError
+
+SHIPPED = Path(__file__).parent.parent / "config.yaml"
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def changed(folder: Path, before: str, after: str) -> tuple[Path, int]:
+    """The shipped file with one change, and the line of it."""
+    text = SHIPPED.read_text(encoding="utf-8")
+    assert text.count(before) == 1, before
+    line = text[: text.index(before)].count("\n") + 1
+    return written(folder, text.replace(before, after)), line
+
+
+def mistakes(path: Path) -> tuple[Mistake, ...]:
+    with pytest.raises(SettingError) as refused:
+        accounts_checked(load(path))
+    return refused.value.mistakes
+
+
+def accounts_checked(deployment: Deployment) -> list[WeChatSettings]:
+    return [deployment.account(index, WeChatSettings) for index in range(len(deployment.config.accounts))]
+
+
+def models(model: type[BaseModel], path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    """Every key of a settings model, with its default."""
+    found: dict[tuple[str, ...], Any] = {}
+    for name, field in model.model_fields.items():
+        kinds = get_args(field.annotation) if get_origin(field.annotation) is UnionType else (field.annotation,)
+        inner = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        found |= (
+            models(inner, (*path, name)) if inner else {(*path, name): field.get_default(call_default_factory=True)}
+        )
+    return found
+
+
+def test_the_shipped_file_loads_and_its_account_fits_the_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("YINGDA_SECRET", "YINGDA_NERVE", "YINGDA_RECORD", "WECHAT_TOKEN", "WECHAT_AES_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    deployment = load(SHIPPED)
+    assert deployment.config.mode == "demo"
+    assert deployment.config.var == SHIPPED.parent / "var"
+    (demo,) = accounts_checked(deployment)
+    assert (demo.mode, demo.api, deployment.config.accounts[0].name) == ("safe", "customer_service", "demo")
+    assert demo.api_url == f"http://127.0.0.1:{deployment.config.simulator.port}"
+
+
+def test_every_key_stands_in_the_shipped_file_with_its_default() -> None:
+    content = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+    for path, default in models(Config).items():
+        value = content
+        for key in path:
+            assert key in value, f"{'.'.join(path)} is missing in config.yaml"
+            value = value[key]
+        if path[-1] not in {"mode", "secret", "accounts"} and "${" not in str(value):
+            assert value == (str(default) if isinstance(default, Path) else default), path
+
+
+def test_every_key_of_a_wechat_account_stands_in_the_shipped_file() -> None:
+    (account,) = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))["accounts"]
+    assert set(account) == {"name", "channel", *WeChatSettings.model_fields}
+
+
+def test_every_block_of_the_shipped_file_is_explained_in_both_languages() -> None:
+    lines = SHIPPED.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines):
+        if line[:1].isalpha():
+            comment = lines[number - 1] + lines[number - 2]
+            assert comment.lstrip().startswith("#"), line
+            assert any("一" <= sign <= "鿿" for sign in "".join(lines[max(0, number - 4) : number])), line
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key", "wrong", "mend"),
+    [
+        ("  port: 8080", "  port: eighty", "listen.port", "valid integer", "right kind"),
+        ("  port: 8080", "  port: 80800", "listen.port", "less than or equal to 65535", "right kind"),
+        ("  port: 8080", "  prot: 8080", "listen.prot", "not permitted", "spelling"),
+        ("mode: demo\n", "mode: test\n", "mode", "'demo' or 'live'", "'demo' or 'live'"),
+        ("timezone: Asia/Shanghai", "timezone: Asia/Peking", "timezone", "no time zone", "right kind"),
+        ("  target_precision: 0.95", "  target_precision: 95", "intents.target_precision", "less than 1", "right kind"),
+        ("receipts_days: 31", "receipts_days: 7", "receipts_days", "greater than or equal to 31", "right kind"),
+        ('    mon: ["09:00-21:00"]', "    mon: [9-21]", "desk.hours.mon.0", "pattern", "right kind"),
+        ('    mon: ["09:00-21:00"]', '    monday: ["09:00-21:00"]', "desk.hours.monday", "mon", "mon"),
+        ("  holidays: []", "  holidays: [new year]", "desk.holidays.0", "date", "right kind"),
+        ("secret: ${YINGDA_SECRET:-demo-secret-only-for-trying-things-out}", "secret: short", "secret", "16", "right"),
+        ("secret: ${YINGDA_SECRET:-", "secret: ${NOT_SET_ANYWHERE} #", "secret", "NOT_SET_ANYWHERE", "export"),
+        ("  - name: demo", "  - name: Demo Account", "accounts.0.name", "pattern", "right kind"),
+        ("    mode: safe\n", "    mode: secure\n", "accounts.0.mode", "'safe' or 'plain'", "'safe' or 'plain'"),
+        ("    unfollow: erase", "    on_unfollow: erase", "accounts.0.on_unfollow", "not permitted", "spelling"),
+        ("    encoding_aes_key: ${WECHAT_AES_KEY:-demo", "    encoding_aes_key: ${X_:-", "", "EncodingAESKey", "right"),
+        ("listen:\n", "  listen:\n", "YAML", "", "indentation"),
+        ("language: zh", "mode: live", "mode", "second time", "keep one"),
+    ],
+)
+def test_a_mistake_says_where_it_stands_and_how_to_mend_it(
+    tmp_path: Path, before: str, after: str, key: str, wrong: str, mend: str
+) -> None:
+    path, line = changed(tmp_path, before, after)
+    found = next(mistake for mistake in mistakes(path) if key in mistake.key)
+    assert found.file == str(path)
+    assert abs(found.line - line) <= (1 if key == "YAML" else 0)
+    assert wrong in found.wrong
+    assert mend in found.mend
+    assert str(found).startswith(f"{path}:{found.line}: {found.key}: ")
+
+
+def test_a_missing_key_is_named(tmp_path: Path) -> None:
+    (found,) = mistakes(written(tmp_path, "mode: live\n"))
+    assert (found.key, found.mend) == ("secret", "add this key")
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    found = mistakes(written(tmp_path, "mode: live\nsecret: short\nlisten: {port: x}\ndesk: {minutes_per_case: 0}\n"))
+    assert [(mistake.line, mistake.key) for mistake in found] == [
+        (3, "listen.port"),
+        (2, "secret"),
+        (4, "desk.minutes_per_case"),
+    ]
+
+
+def test_two_accounts_of_one_name_are_a_mistake(tmp_path: Path) -> None:
+    twice = "  - {name: tea, channel: wechat}\n"
+    (found,) = mistakes(written(tmp_path, f"secret: {'x' * 20}\naccounts:\n{twice}{twice}"))
+    assert (found.line, found.key) == (4, "accounts.1.name")
+    assert "tea stands twice" in found.wrong
+
+
+def test_the_demo_secret_is_refused_in_live_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("YINGDA_SECRET", raising=False)
+    path, _ = changed(tmp_path, "mode: demo\n", "mode: live\n")
+    (found,) = mistakes(path)
+    assert found.key == "secret"
+    assert "export YINGDA_SECRET" in found.mend
+    monkeypatch.setenv("YINGDA_SECRET", "5e0dbd1a7a2b4c0f9a3f")
+    assert load(path).config.mode == "live"
+
+
+def test_a_secret_is_never_shown_when_it_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YINGDA_SECRET", "hunter2")
+    monkeypatch.setenv("WECHAT_AES_KEY", "my-real-key-with-a-typo")
+    path, _ = changed(tmp_path, "language: zh", "language: zh")
+    assert all("hunter2" not in str(mistake) for mistake in mistakes(path))
+    monkeypatch.setenv("YINGDA_SECRET", "5e0dbd1a7a2b4c0f9a3f")
+    assert all("my-real-key" not in str(mistake) for mistake in mistakes(path))
+
+
+def test_a_missing_file_and_a_folder_and_strange_bytes_are_said_plainly(tmp_path: Path) -> None:
+    (missing,) = mistakes(tmp_path / "config.yaml")
+    assert "is not there" in missing.wrong
+    strange = tmp_path / "strange.yaml"
+    strange.write_bytes("mode: 演示".encode("gb18030"))
+    (found,) = mistakes(strange)
+    assert found.mend == "save it as UTF-8"
+    (empty,) = mistakes(written(tmp_path, "# nothing yet\n"))
+    assert "holds no settings" in empty.wrong
+
+
+KEYS = st.sampled_from([*Config.model_fields, "port", "name", "channel", "mon", "nonsense"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.dates() | st.binary(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.integers(), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+def told_about(path: Path) -> tuple[Mistake, ...] | None:
+    """The mistakes in a file; None if it is good."""
+    try:
+        accounts_checked(load(path))
+    except SettingError as refused:
+        return refused.mistakes
+    return None
+
+
+def loads_or_says_why(text: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "config.yaml"
+        path.write_bytes(text)
+        told = told_about(path)
+        assert all(mistake.file == str(path) and mistake.wrong and mistake.mend for mistake in told or ())
+        assert told != ()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(KEYS, VALUES, max_size=6))
+def test_whatever_is_set_it_loads_or_the_mistakes_are_named(content: dict[str, Any]) -> None:
+    loads_or_says_why(yaml.safe_dump(content, allow_unicode=True).encode())
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=60) | st.text("{}[]:-?&*!|> \n\"'#%@ab1,<=.~", max_size=40).map(str.encode))
+@example(b"? [a, b]\n: c")
+@example(b"&a {b: *a}")
+@example(b"a: &x [*x]")
+@example(b"[" * 3000)
+@example(b"a: !!python/object/apply:os.system [ls]")
+@example(b"a: 2027-99-99")
+@example(b"? {a: b}\n: c")
+@example(b"a: !!int x")
+def test_whatever_the_file_holds_it_never_ends_in_a_traceback(text: bytes) -> None:
+    loads_or_says_why(text)

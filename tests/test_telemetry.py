@@ -1,0 +1,112 @@
+"""Logs and counters tell what happened, in one line each, and never what a customer wrote (P7)."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from prometheus_client import Counter, Histogram
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from bot.errors import Mistake, SettingError
+from bot.telemetry import COUNTERS, TIMES, count, exposition, observe, pseudonym, set_up_logging
+
+log = logging.getLogger("bot.journey")
+
+
+@pytest.fixture
+def said() -> Iterator[io.StringIO]:
+    """What is logged, with pytest's own handlers put back afterwards."""
+    root, out = logging.getLogger(), io.StringIO()
+    handlers, level = root.handlers[:], root.level
+    yield out
+    root.handlers[:], root.level = handlers, level
+
+
+def fail_with_customer_text() -> None:
+    """As a database does: its error shows the row."""
+    with create_engine("sqlite://").connect() as connection:
+        connection.execute(text("INSERT INTO nowhere VALUES (:said)"), {"said": "my card is 6222 0000"})
+
+
+def test_a_failure_is_one_line_without_what_the_customer_wrote(said: io.StringIO) -> None:
+    set_up_logging(said)
+    with pytest.raises(OperationalError, match="6222") as failed:
+        fail_with_customer_text()
+    log.error("a turn failed", exc_info=failed.value)
+    (line,) = said.getvalue().splitlines()
+    assert "6222" not in line
+    assert re.match(r"\d\d:\d\d:\d\d ERROR   journey: a turn failed \| OperationalError at .+\.py:\d+", line)
+
+
+def test_our_own_errors_are_told_whole_because_they_are_written_for_people(said: io.StringIO) -> None:
+    set_up_logging(said)
+    error = SettingError(Mistake("config.yaml", 3, "listen.port", "is no number", "write 8080"))
+    log.error("cannot start", exc_info=error)
+    assert "config.yaml:3: listen.port: is no number" in said.getvalue()
+    assert len(said.getvalue().splitlines()) == 1
+
+
+def test_machines_get_json_lines(said: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YINGDA_LOG", "json")
+    set_up_logging(said)
+    log.warning("the queue is %s\nlong", "很")
+    line = json.loads(said.getvalue())
+    assert (line["level"], line["in"], line["event"]) == ("warning", "journey", "the queue is 很 long")
+    assert said.getvalue().count("\n") == 1
+
+
+def test_what_is_counted_can_be_read() -> None:
+    count("refused", account="tea", code="signature")
+    count("discarded")
+    observe("send", 0.2, channel="wechat")
+    page = exposition().decode()
+    assert 'yingda_messages_refused_total{account="tea",code="signature"}' in page
+    assert 'yingda_send_seconds_count{channel="wechat"}' in page
+    with pytest.raises(KeyError):
+        count("misspelt")
+
+
+def test_every_count_in_the_code_is_one_that_exists_with_its_labels() -> None:
+    known: dict[str, Mapping[str, Counter | Histogram]] = {"count": COUNTERS, "observe": TIMES}
+    seen = 0
+    for path in (Path(__file__).parent.parent / "bot").rglob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        if "from bot.telemetry import" not in source:
+            continue
+        for call in ast.walk(ast.parse(source)):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in known:
+                labels = tuple(keyword.arg for keyword in call.keywords)
+                for name in ast.walk(call.args[0]):
+                    if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                        assert known[call.func.id][name.value]._labelnames == labels, f"{path}:{call.lineno}"
+                        seen += 1
+    assert seen >= 5
+
+
+def test_counters_of_all_processes_add_up(tmp_path: Path) -> None:
+    program = "from bot.telemetry import *; count('turns', decision='answer'); print(exposition().decode())"
+    environment = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    pages = [
+        subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(3)
+    ]
+
+    assert 'yingda_turns_total{decision="answer"} 3.0' in pages[-1]
+
+
+def test_a_pseudonym_stays_the_same_and_hides_the_handle() -> None:
+    assert pseudonym("oABC123") == pseudonym("oABC123") != pseudonym("oABC124")
+    assert "oABC123" not in pseudonym("oABC123")
+    assert re.fullmatch(r"[0-9a-f]{12}", pseudonym("oABC123"))

@@ -1,0 +1,283 @@
+"""Logging in, and what every page and route refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+from front import ORIGIN, PASSWORD, Front, Whispers, csrf_on
+from ground import MovableClock
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.cases import Role
+from bot.stores.record.database import Database
+from bot.stores.record.tables import metadata
+from bot.web.login import own_path
+from bot.web.site import ROUTERS
+from bot.web.words import WORDS, preferred
+
+DESK_ONLY = {Role.AGENT, Role.LEAD, Role.ADMIN}
+
+
+@pytest.fixture
+def front(tmp_path: Path, clock: MovableClock) -> Iterator[Front]:
+    """The door is the same on every record; one is enough."""
+    database = Database(f"sqlite:///{tmp_path / 'record.sqlite'}", clock.now)
+    with database.engine.begin() as connection:
+        metadata.create_all(connection)
+    yield Front(database, clock)
+    database.close()
+
+
+def log_in(front: Front, login: str, password: str, **more: str) -> httpx.Response:
+    async def story() -> httpx.Response:
+        async with front.stranger() as browser:
+            return await browser.post("/login", data={"login": login, "password": password, **more})
+
+    return asyncio.run(story())
+
+
+def test_a_login_leads_to_the_page_that_was_asked_for(front: Front) -> None:
+    async def story() -> None:
+        await front.hire("mei")
+        browser = front.stranger()
+        asked = await browser.get("/desk/cases/c1")
+        assert (asked.status_code, asked.headers["location"]) == (303, "/login?next=/desk/cases/c1")
+        login = await browser.get(asked.headers["location"])
+        assert 'value="/desk/cases/c1"' in login.text
+        entered = await browser.post("/login", data={"login": "mei", "password": PASSWORD, "goes": "/desk/cases/c1"})
+        assert entered.headers["location"] == "/desk/cases/c1"
+        assert (await browser.get("/desk/cases/c1")).status_code == 200
+
+    asyncio.run(story())
+
+
+def test_the_cookie_is_for_this_site_and_no_script(front: Front) -> None:
+    asyncio.run(front.hire("mei"))
+    cookie = log_in(front, "mei", PASSWORD).headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+
+
+def test_an_unknown_login_and_a_wrong_password_read_alike(front: Front) -> None:
+    asyncio.run(front.hire("mei"))
+    wrong, unknown = log_in(front, "mei", "wrong"), log_in(front, "nobody", "wrong")
+    assert (wrong.status_code, unknown.status_code) == (401, 401)
+    assert wrong.text == unknown.text
+    assert "set-cookie" not in wrong.headers
+
+
+def test_guessing_passwords_is_slowed_down(front: Front) -> None:
+    asyncio.run(front.hire("mei"))
+    answers = [log_in(front, "mei", f"guess {number}").status_code for number in range(6)]
+    assert answers == [401] * 5 + [429]
+    assert log_in(front, "mei", PASSWORD).status_code == 429
+
+
+def test_guessing_logins_from_one_address_is_slowed_down(front: Front) -> None:
+    front.whispers = Whispers()
+    answers = [log_in(front, f"somebody-{number}", "x").status_code for number in range(21)]
+    assert answers == [401] * 20 + [429]
+
+
+@given(st.text(max_size=30))
+def test_a_login_never_leads_off_the_site(goes: str) -> None:
+    path = own_path(goes)
+    assert re.match(r"^/(?![/\\])[^\\]*$", path)
+
+
+@pytest.mark.parametrize("goes", ["https://evil.test", "//evil.test", "/\\evil.test", "javascript:alert(1)", ""])
+def test_a_login_that_would_lead_to_a_stranger_leads_to_the_desk(goes: str) -> None:
+    assert own_path(goes) == "/desk"
+
+
+def test_whoever_logs_out_must_log_in_again(front: Front) -> None:
+    async def story() -> None:
+        await front.hire("mei")
+        browser = await front.enter("mei")
+        page = await browser.get("/desk")
+        kept = browser.cookies["yingda_session"]
+        left = await browser.post("/logout", data={"csrf": csrf_on(page.text)})
+        assert left.headers["location"] == "/login"
+        browser.cookies.set("yingda_session", kept)
+        assert (await browser.get("/api/desk/board")).status_code == 401
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "code"),
+    [
+        ({"x-csrf-token": ""}, "csrf"),
+        ({"x-csrf-token": "guess"}, "csrf"),
+        ({"origin": "https://evil.test"}, "origin"),
+        ({"origin": "null"}, "origin"),
+        ({"origin": f"{ORIGIN}.evil.test"}, "origin"),
+    ],
+)
+def test_a_change_that_another_site_sends_is_refused(front: Front, spoilt: dict[str, str], code: str) -> None:
+    async def story() -> None:
+        await front.hire("mei")
+        browser = await front.enter("mei")
+        answer = await browser.post("/api/desk/cases/c1/claim", headers=spoilt)
+        assert (answer.status_code, answer.json()["code"]) == (403, code)
+
+    asyncio.run(story())
+
+
+def test_a_change_without_an_origin_is_refused_unless_the_browser_vouches_for_it(front: Front) -> None:
+    async def story() -> tuple[int, int]:
+        await front.hire("mei")
+        browser = await front.enter("mei")
+        del browser.headers["origin"]
+        bare = await browser.post("/api/desk/cases/c1/claim")
+        vouched = await browser.post("/api/desk/cases/c1/claim", headers={"sec-fetch-site": "same-origin"})
+        return bare.status_code, vouched.status_code
+
+    assert asyncio.run(story()) == (403, 404)
+
+
+def test_another_site_cannot_log_a_browser_in(front: Front) -> None:
+    async def story() -> int:
+        await front.hire("mei")
+        form = {"login": "mei", "password": PASSWORD}
+        answer = await front.stranger().post("/login", data=form, headers={"origin": "https://evil.test"})
+        return answer.status_code
+
+    assert asyncio.run(story()) == 403
+
+
+def routes() -> Iterator[tuple[str, str, frozenset[Role]]]:
+    """Every route's method, path and roles. A route without a guard has no roles to find, and fails here."""
+    for router in ROUTERS:
+        for route in router.routes:
+            assert isinstance(route, APIRoute)
+            guards = [one.call for one in route.dependant.dependencies if hasattr(one.call, "roles")]
+            assert len(guards) == 1, f"{route.path} has {len(guards)} guards"
+            for method in route.methods or ():
+                yield method, route.path.replace("{case_id}", "c1").replace("{outgoing_id}", "o1"), guards[0].roles  # type: ignore[union-attr]
+
+
+def test_every_route_is_guarded_and_the_desk_is_for_those_who_work_at_it() -> None:
+    desk = {path for _, path, roles in routes() if roles == DESK_ONLY}
+    anybody = {path for _, path, roles in routes() if not roles}
+    assert anybody == {"/login", "/language"}
+    assert {path for _, path, _ in routes() if "/desk" in path} == desk
+    assert len(desk) > 10
+
+
+def test_nobody_gets_through_without_a_cookie_or_with_the_wrong_role(front: Front) -> None:
+    async def story() -> None:
+        await front.hire("ed", Role.EDITOR)
+        editor = await front.enter("ed")
+        for method, path, roles in routes():
+            if not roles:
+                continue
+            stranger = await front.stranger().request(method, path)
+            assert stranger.status_code == (401 if path.startswith("/api/") else 303), path
+            forged = await front.stranger().request(method, path, headers={"cookie": "yingda_session=guess"})
+            assert forged.status_code == stranger.status_code, path
+            if Role.EDITOR not in roles:
+                answer = await editor.request(method, path)
+                assert answer.status_code == 403, path
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("role", sorted(DESK_ONLY))
+def test_whoever_may_work_at_the_desk_reads_it(front: Front, role: Role) -> None:
+    async def story() -> None:
+        await front.hire("somebody", role)
+        browser = await front.enter("somebody")
+        assert (await browser.get("/desk")).status_code == 200
+        assert (await browser.get("/api/desk/board")).json()["lines"] == []
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("path", ["/login", "/desk", "/static/desk.js", "/nowhere", "/api/desk/board"])
+def test_no_page_runs_anything_but_its_own_files(front: Front, path: str) -> None:
+    async def story() -> None:
+        answer = await front.stranger().get(path)
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert not re.search(r"<script(?![^>]*(src=|application/json))|<style|\sstyle=|\son\w+=", answer.text)
+
+    asyncio.run(story())
+
+
+def test_a_large_body_is_refused(front: Front) -> None:
+    answer = log_in(front, "mei", "x" * 70_000)
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("accepts", "title"), [("zh-CN,zh;q=0.9", "没有成功"), ("en-GB,en;q=0.8", "That did not work")]
+)
+def test_errors_read_in_the_readers_language(front: Front, accepts: str, title: str) -> None:
+    async def story() -> str:
+        answer = await front.stranger().get("/nowhere", headers={"accept-language": accepts})
+        assert answer.status_code == 404
+        return answer.text
+
+    assert title in asyncio.run(story())
+
+
+def test_the_language_that_staff_choose_stays(front: Front) -> None:
+    async def story() -> str:
+        browser = front.stranger()
+        chosen = await browser.post("/language", data={"language": "zh", "goes": "/login"})
+        assert chosen.headers["location"] == "/login"
+        return (await browser.get("/login")).text
+
+    assert "登录工作台" in asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("en-GB,zh;q=0.9", "en"),
+        ("fr,en;q=0.3,zh;q=0.7", "zh"),
+        ("fr", ""),
+        ("", ""),
+        ("zh;q=high", "zh"),
+    ],
+)
+def test_the_browsers_preference_is_understood(header: str, language: str) -> None:
+    assert preferred(header) == language
+
+
+@given(st.text(max_size=200))
+def test_any_preference_can_be_read(header: str) -> None:
+    assert preferred(header) in ("", "zh", "en")
+
+
+def test_the_api_is_described_for_staff(front: Front) -> None:
+    async def story() -> None:
+        await front.hire("mei")
+        described = (await (await front.enter("mei")).get("/api/openapi.json")).json()
+        assert "/api/desk/cases/{case_id}/claim" in described["paths"]
+
+    asyncio.run(story())
+
+
+def test_every_word_that_a_page_says_is_written() -> None:
+    web = Path(__file__).parents[2] / "bot" / "web"
+    pages = [*web.glob("static/*.js"), *web.glob("templates/*.html")]
+    said = {
+        key
+        for page in pages
+        for key in re.findall(r"(?:say(?:Or)?\(|words\[)[\"']([a-z_.]+[a-z_])[\"'][,)\]]", page.read_text("utf-8"))
+    }
+    assert len(said) > 60
+    assert said - WORDS["zh"].keys() == set()
+    assert WORDS["zh"].keys() == WORDS["en"].keys()
