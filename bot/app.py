@@ -30,8 +30,8 @@ from bot.intents.understanding.semantic import SemanticEngine
 from bot.journey import Journey, Record, Surroundings
 from bot.knowledge.shelf import Shelf
 from bot.members.demo import demo_members
-from bot.members.linking import SendLinkCode
-from bot.members.senders import HttpCodeSender, NoCodeSender
+from bot.members.linking import NoGateway, SendLinkCode
+from bot.members.senders import HttpCodeSender
 from bot.members.sql import SqlMemberDirectory
 from bot.messages import HandOff, Instant, Understanding, Utterance
 from bot.ports import Channel, Clock, Codes, CodeSender, LiveEvents, Skill
@@ -161,9 +161,8 @@ def assemble(deployment: Deployment, database: Database, nerve: Nerve, stand: St
     lanes = 1 if database.sqlite else POSTGRES_WRITERS
     journey = Journey(Record(intake, turns, lanes), mind, channels, around, clock)
     sender = stand.sender or code_sender(config)
-    carriers: dict[str, Carrier] = {
-        SendLinkCode.name: SendLinkCode(members, codes, sender, lambda _number: shelf.current(), terms, clock)
-    }
+    link_codes = SendLinkCode(members, codes, sender, lambda _number: shelf.current(), terms, clock) if sender else None
+    carriers: dict[str, Carrier] = {SendLinkCode.name: link_codes or NoGateway()}
     delivery = Delivery(outbox, Means(channels, carriers, journey.hear), clock, awake)
     sweeper = Sweeper(
         Leftovers(intake, outbox, cases, RecordHousekeeping(database)),
@@ -209,13 +208,13 @@ def member_directory(config: Config, clock: Clock) -> SqlMemberDirectory:
     return SqlMemberDirectory(url, config.members.time_limit, clock.now)
 
 
-def code_sender(config: Config) -> CodeSender:
-    """The gateway that is configured; the phone page in demo mode; else nobody, and a person helps."""
+def code_sender(config: Config) -> CodeSender | None:
+    """The gateway that is configured; the phone page in demo mode; else none, and a person helps."""
     if config.linking.sms_url:
         return HttpCodeSender(config.linking.sms_url)
     if config.mode == "demo":
         return HttpCodeSender(f"http://{config.simulator.host}:{config.simulator.port}/sms")
-    return NoCodeSender()
+    return None
 
 
 def desk_words(config: Config, opening: OpeningHours) -> Callable[[Decided, int, Instant], str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bot.intents.mind import Decided, joins
 from bot.messages import (
@@ -50,7 +51,6 @@ def compose(work: Work, decided: Decided, way: Way, system_words: str | None) ->
     decision, conversation = decided.decision, work.conversation
     said = _said(work, decided, system_words)
     carried = _carry(said, way, decided)
-    slots = conversation.slots if isinstance(decision, Quiet) else getattr(decision, "slots", {})
     commit = TurnCommit(
         conversation,
         work.message,
@@ -58,7 +58,7 @@ def compose(work: Work, decided: Decided, way: Way, system_words: str | None) ->
         by_bot=not isinstance(decision, Quiet),
         trace=decided.trace,
         replies=carried.replies,
-        slots={**slots, "language": decided.language},
+        slots=_slots(work, decided),
         effects=getattr(decision, "effects", ()),
         changes=getattr(decision, "changes", ()),
         events=tuple(_events(work, decided)),
@@ -86,6 +86,14 @@ def _owner(work: Work, decided: Decided) -> Owner:
     if isinstance(decision, Quiet):
         return Owner.CLOSED if _forgets(decision.changes) else owner
     return Owner.BOT
+
+
+def _slots(work: Work, decided: Decided) -> Mapping[str, Any]:
+    """What is remembered: the decision's own; a Quiet one leaves all as it was, unless all is to be forgotten."""
+    decision = decided.decision
+    if not isinstance(decision, Quiet):
+        return {**getattr(decision, "slots", {}), "language": decided.language}
+    return {} if _forgets(decision.changes) else work.conversation.slots
 
 
 def _forgets(changes: Sequence[Change]) -> bool:

@@ -77,7 +77,7 @@ class Ground:
         )
 
     def understood(self, conversation: str, message: str, *candidates: tuple[str, float]) -> None:
-        trace = Trace(3, "zh", tuple(Candidate(*one) for one in candidates), "hand_off", reason="unsure")
+        trace = Trace(3, "zh", tuple(Candidate(*one) for one in candidates), "HandOff", reason="unsure")
         row = {"message_id": message, "conversation_id": conversation, "at": self._now()}
         self._execute(insert(traces).values(**row, trace=json.dumps(asdict(trace))))
 

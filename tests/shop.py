@@ -42,6 +42,7 @@ def deployment_in(folder: Path, **changes: Any) -> Deployment:
     settings = {
         "mode": "demo",
         "secret": "demo-secret-for-tests",
+        "members": {"time_limit": 20},
         "knowledge_base": str(ROOT / "knowledge_base"),
         "accounts": [{"name": name, "channel": "rehearsal"} for name in ("tea", "square", "counter")],
         **changes,
@@ -54,8 +55,16 @@ def deployment_in(folder: Path, **changes: Any) -> Deployment:
 class Shop:
     """A brand with its accounts open. Methods are sentences; everything runs on one event loop."""
 
-    def __init__(self, deployment: Deployment, database: Database, clock: MovableClock, edition: tuple[str, bytes]):
+    def __init__(
+        self,
+        deployment: Deployment,
+        database: Database,
+        clock: MovableClock,
+        edition: tuple[str, bytes],
+        own_channels: bool = False,
+    ) -> None:
         self.deployment = deployment
+        self._own_channels = own_channels
         self.database = database
         self.clock = clock
         self.sender = RecordingSender()
@@ -83,8 +92,8 @@ class Shop:
 
     def assembled(self) -> Yingda:
         """One more process's worth of Yingda on the same record."""
-        channels = {"tea": self.tea, "square": self.square, "counter": self.counter}
-        stand = Stand(self.clock, channels, self.sender)
+        rehearsed = {"tea": self.tea, "square": self.square, "counter": self.counter}
+        stand = Stand(self.clock, None if self._own_channels else rehearsed, self.sender)
         return assemble(self.deployment, self.database, Nerve(NOBODY), stand)
 
     def restart(self) -> None:

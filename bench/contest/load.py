@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 from urllib.parse import urlencode
 
 import uvloop
@@ -183,8 +184,7 @@ class Connection(asyncio.Protocol):
         self._whole = -1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._traffic.idle.append(self)
 
     def send(self, number: int, due: float) -> None:

@@ -89,8 +89,7 @@ def _started(argv: Sequence[str], home: Path) -> Iterator[tuple[int, psutil.Proc
         number = door.fileno()
         command = tethered([*argv, "--fd", str(number)])
         environment = os.environ | {"PYTHONWARNINGS": "ignore"}
-        with (home / f"{uuid.uuid4().hex[:6]}.log").open("wb") as log:
-            child = subprocess.Popen(command, cwd=home, env=environment, pass_fds=(number,), stderr=log)
+        child = subprocess.Popen(command, cwd=home, env=environment, pass_fds=(number,))
         try:
             yield door.getsockname()[1], psutil.Process(child.pid)
         finally:

@@ -128,7 +128,9 @@ class Mind:
         if kind is Kind.UNSUPPORTED or (kind in (Kind.TEXT, Kind.CLICK) and not turn.message.text.strip()):
             return Answer(edition.phrase("unsupported", turn.language), entry="unsupported")
         if kind not in _SPOKEN or not turn.message.text.strip():
-            return HandOff(Reason.MEDIA, detail=kind.value)
+            what = edition.phrase(f"media.{kind.value}", turn.language)
+            received = edition.phrase("media.received", turn.language, kind=what)
+            return HandOff(Reason.MEDIA, detail=kind.value, text=received)
         return await self._meant(turn, edition)
 
     async def _meant(self, turn: Turn, edition: Edition) -> Decision:

@@ -11,7 +11,8 @@ from bot.intents.calendar import near
 from bot.messages import Instant
 
 _DAYS: tuple[Days, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_HORIZON = 400  # days looked ahead: beyond the longest row of holidays, short of forever
+_HORIZON = 400  # days looked ahead for an opening: beyond the longest row of holidays, short of forever
+_ALWAYS = 14 * 86400.0
 
 Shift = tuple[Instant, Instant]
 
@@ -34,7 +35,7 @@ class OpeningHours:
         return self._stretch(now)[0] <= now
 
     def closes_at(self, now: Instant) -> Instant | None:
-        """When the present opening ends; None if it is closed now, or never closes in the next 400 days."""
+        """When the present opening ends; None if it is closed now, or open for two weeks and more: around the clock."""
         opens, closes = self._stretch(now)
         return closes if opens <= now and closes < _NEVER else None
 
@@ -69,6 +70,8 @@ class OpeningHours:
         """Stretches of open time that end after `now`, in order, each as long as it goes."""
         opens, closes = _NEVER, -_NEVER
         for begins, ends in self._shifts(self._day(now) - timedelta(days=1)):
+            if closes - max(opens, now) > _ALWAYS:
+                break
             if begins <= closes:
                 closes = max(closes, ends)
                 continue
@@ -76,7 +79,7 @@ class OpeningHours:
                 yield opens, closes
             opens, closes = begins, ends
         if closes > now:
-            yield opens, closes if closes < self._edge(now) else _NEVER
+            yield opens, closes if closes - max(opens, now) <= _ALWAYS else _NEVER
 
     def _shifts(self, first: date) -> Iterator[Shift]:
         days = (first + timedelta(days=ahead) for ahead in range(_HORIZON))
@@ -92,10 +95,6 @@ class OpeningHours:
         wall = datetime.combine(day, time()) + since_midnight
         first, second = (wall.replace(tzinfo=self.zone, fold=fold).timestamp() for fold in (0, 1))
         return first, second
-
-    def _edge(self, now: Instant) -> Instant:
-        """From here on nothing was looked at: what is open here has not been seen to close."""
-        return self._instants(self._day(now) + timedelta(days=_HORIZON - 1), timedelta())[0]
 
     def _day(self, now: Instant) -> date:
         return datetime.fromtimestamp(now, self.zone).date()

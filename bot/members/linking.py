@@ -77,3 +77,11 @@ class SendLinkCode:
         words = self._words(int(effect.arguments["edition"]))
         code, minutes = self._terms.codes.make(key), self._terms.limits.code_minutes
         return words.phrase("sms.code", effect.arguments["language"], code=code, minutes=minutes)
+
+
+class NoGateway:
+    """Carries out nothing, for whoever asks: without a gateway for text messages a person has to help. It does not
+    even look for the member, so nobody learns who is one."""
+
+    async def carry_out(self, effect: Effect, key: str, conversation: Conversation) -> None:  # noqa: ARG002
+        raise DeliveryFailed("no_sms_gateway", permanent=True)

@@ -1,4 +1,4 @@
-"""Where text messages go: to a gateway (in the demo the phone page), only into a list, or nowhere."""
+"""Where text messages go: to a gateway (in the demo the phone page), or only into a list."""
 
 from __future__ import annotations
 
@@ -47,10 +47,3 @@ class RecordingSender:
     async def send(self, phone: str, text: str, key: str) -> None:
         if all(message.key != key for message in self.sent):
             self.sent.append(TextMessage(phone, text, key))
-
-
-class NoCodeSender:
-    """No gateway is configured: nobody can be linked, so a person takes over."""
-
-    async def send(self, phone: str, text: str, key: str) -> None:  # noqa: ARG002 - nothing is sent to anybody
-        raise DeliveryFailed("no_sms_gateway", permanent=True)

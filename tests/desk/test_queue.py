@@ -131,7 +131,7 @@ def test_every_state_of_a_message_has_its_gravity() -> None:
 def test_the_card_shows_the_turn_that_opened_the_case_and_not_a_later_one() -> None:
     def turn(message: str, at: float, *intents: str) -> TurnTrace:
         candidates = tuple(Candidate(intent, 0.4) for intent in intents)
-        return TurnTrace(message, "v", at, Trace(7, "zh", candidates, "hand_off"))
+        return TurnTrace(message, "v", at, Trace(7, "zh", candidates, "HandOff"))
 
     lines = (
         said("hello", "v", 1, 0.1),

@@ -169,6 +169,41 @@ def test_asked_to_stop_it_finishes_what_has_begun_and_exits_0(house: House, ask:
     assert alive == []
 
 
+def test_stopping_cuts_off_nobody_who_was_let_in(house: House) -> None:
+    """Four clients connect without a pause; the kernel can still let one in between the last look and the closing."""
+    port, stop, outcomes = house.port, threading.Event(), list[str]()
+
+    def knock() -> None:
+        while not stop.is_set():
+            outcomes.append(one_request(port))
+
+    clients = [threading.Thread(target=knock) for _ in range(4)]
+    for client in clients:
+        client.start()
+    time.sleep(1)
+    house.process.terminate()
+    assert house.process.wait(10) == 0
+    stop.set()
+    for client in clients:
+        client.join()
+    assert outcomes.count("answered") > 100
+    assert outcomes.count("refused") > 0
+    assert outcomes.count("cut off") <= 1
+
+
+def one_request(port: int) -> str:
+    """What becomes of one caller."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
+            line.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            return "answered" if line.recv(4096).startswith(b"HTTP/1.1 200") else "cut off"
+    except ConnectionRefusedError:
+        time.sleep(0.01)
+        return "refused"
+    except OSError:
+        return "cut off"
+
+
 def test_a_worker_that_will_not_finish_is_killed_in_the_end_or_at_the_second_signal(house: House) -> None:
     for worker in house.workers().values():
         worker.suspend()

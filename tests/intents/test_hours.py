@@ -103,6 +103,11 @@ def test_a_row_of_holidays_is_skipped() -> None:
     assert clock(office(*spring_festival).opens_at(at("2026-02-15 12:00"))) == "2026-02-23 09:00"
 
 
+def test_far_ahead_open_time_is_still_only_what_is_open() -> None:
+    closed_all_march = [f"2026-03-{day:02}" for day in range(1, 32)]
+    assert clock(office(*closed_all_march).after(at("2026-03-01 12:00"), 9 * 3600)) == "2026-04-02 10:00"
+
+
 def test_around_the_clock_it_never_closes() -> None:
     for span in ("00:00-24:00", "00:00-00:00"):
         hours = office(hours={day: [span] for day in ALL_DAYS})

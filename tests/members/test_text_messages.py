@@ -11,7 +11,9 @@ from ground import MovableClock
 from wechat_shop import ACCOUNT
 
 from bot.errors import DeliveryFailed
-from bot.members.senders import HttpCodeSender, NoCodeSender, RecordingSender, TextMessage
+from bot.members.linking import NoGateway
+from bot.members.senders import HttpCodeSender, RecordingSender, TextMessage
+from bot.messages import Conversation, Effect, Identity
 from bot.ports import CodeSender
 from bot.simulators.wechat import Platform, running
 
@@ -106,7 +108,9 @@ def test_in_a_rehearsal_nothing_is_sent_and_everything_remembered() -> None:
     ]
 
 
-def test_without_a_gateway_a_person_has_to_help() -> None:
+@pytest.mark.parametrize("key", ["13800000001", "nobody"])
+def test_without_a_gateway_a_person_has_to_help_whoever_asks(key: str) -> None:
+    somebody = Conversation("c", "tea", "rehearsal", Identity("i", "u", "tea", "alice"))
     with pytest.raises(DeliveryFailed) as failed:
-        asyncio.run(NoCodeSender().send("13800000001", "123456", "row-1"))
-    assert failed.value.permanent
+        asyncio.run(NoGateway().carry_out(Effect("send_link_code", {"key": key}), "row-1", somebody))
+    assert (failed.value.code, failed.value.permanent) == ("no_sms_gateway", True)

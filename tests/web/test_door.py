@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import httpx
 import pytest
@@ -15,7 +16,8 @@ from ground import MovableClock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.cases import Role
+from bot.cases import CaseState, Role
+from bot.messages import Author, Decision, Kind, OutboxState, Reason
 from bot.stores.record.database import Database
 from bot.stores.record.tables import metadata
 from bot.web.login import own_path
@@ -281,3 +283,18 @@ def test_every_word_that_a_page_says_is_written() -> None:
     assert len(said) > 60
     assert said - WORDS["zh"].keys() == set()
     assert WORDS["zh"].keys() == WORDS["en"].keys()
+
+
+def test_every_code_that_the_desk_shows_has_words() -> None:
+    """`text` and `note` are shown as they are; an outcome is shown to nobody."""
+    kinds = set(Kind) - {Kind.TEXT, Kind.NOTE, Kind.OUTCOME}
+    codes = [
+        *(f"reason.{one}" for one in Reason),
+        *(f"why.{one}" for one in Reason),
+        *(f"kind.{one}" for one in kinds),
+        *(f"delivery.{one}" for one in OutboxState),
+        *(f"author.{one}" for one in Author),
+        *(f"state.{one}" for one in CaseState),
+        *(f"decision.{one.__name__}" for one in get_args(Decision)),
+    ]
+    assert [code for code in codes if code not in WORDS["zh"]] == []

@@ -11,10 +11,11 @@ import numpy.typing as npt
 Evidence: TypeAlias = npt.NDArray[np.float64]
 EVIDENCE = ("chance", "lead", "support", "own nearness", "lead in nearness", "always")
 _FLOOR = 1e-6
+_REACH = 4.0
 
 
 def evidence(scores: npt.NDArray[np.float32], nearness: npt.NDArray[np.float32]) -> Evidence:
-    """One row per text, columns as in EVIDENCE, each about -3 to 3.
+    """One row per text, columns as in EVIDENCE, each about -3 to 3 and never beyond 4.
 
     scores: logits per intent, and in the last column of being about something else. nearness: cosine similarity to
     the nearest example per intent. Chance is the log odds of the first intent under the softmax, lead its distance to
@@ -34,7 +35,7 @@ def evidence(scores: npt.NDArray[np.float32], nearness: npt.NDArray[np.float32])
         (own - nearness.max(axis=1)) / 0.15,
         np.ones(len(rows)),
     )
-    return np.stack(columns, axis=1)
+    return np.clip(np.stack(columns, axis=1), -_REACH, _REACH)
 
 
 def shares(scores: npt.NDArray[np.float32], confidence: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from bot.intents.understanding.calibration import EVIDENCE, Calibration, Evidence
 
-EXPERIENCE = np.array([0.5, 1.5, 0.5, 0.7, 0.5, -1.0])
-_TRUST = 4.0
+EXPERIENCE = np.array([3.0, -1.75, -0.75, 0.7, 1.5, 2.3])
+_TRUST = 20.0
 _ROUNDS = 25
 
 Flags = npt.NDArray[np.bool_]

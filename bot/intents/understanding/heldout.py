@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.intents.understanding.calibration import evidence
-from bot.intents.understanding.encoder import Vectors
 from bot.intents.understanding.fitting import Rehearsed
 from bot.intents.understanding.head import Views, fit
 from bot.intents.understanding.model import Examples
@@ -28,7 +27,7 @@ _OFFERED = 3
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """Texts in order of their intents, the last being about something else. `owners`: the intent (its index) of each."""
+    """Texts in order of their intents, the last being about something else; `owners` has the intent of each."""
 
     views: Views
     owners: Rows
@@ -112,4 +111,3 @@ def _examine(taught: Lessons, asked: Lessons, kinds: Rows) -> Rehearsed:
     best = np.argsort(-scores[:, :-1], axis=1, kind="stable")[:, :_OFFERED]
     hits = (best == asked.owners[:, None]) & (kinds == 0)[:, None]
     return Rehearsed(evidence(scores, nearness), hits[:, 0], hits.any(axis=1), kinds)
-

@@ -1,4 +1,4 @@
-"""A trained model: plain arrays and a few names, written as one npz without pickle, read by every process that serves."""
+"""A trained model: plain arrays and a few names in one npz without pickle, read by every process that serves."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Head:
     def scores(self, vectors: Vectors, grams: Sequence[Grams]) -> Scores:
         """One row per text."""
         scores: Scores = vectors @ self.meaning + self.bias
-        for row, read in zip(scores, grams, strict=True):
-            row += read.weights @ self.letters[read.buckets]
+        for row, read in enumerate(grams):
+            scores[row] += read.weights @ self.letters[read.buckets]
         return scores
 
 

@@ -1,10 +1,11 @@
-"""The engine `semantic`: exact examples first, then sentence vectors and n-grams under the edition's own model."""
+"""The engine `semantic`: exact examples first, then meaning and letters under the edition's linear head."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -15,64 +16,109 @@ from bot.intents.understanding.model import Model
 from bot.intents.understanding.normalise import plain
 from bot.knowledge.sameness import same_form
 from bot.messages import Candidate, Understanding, Utterance
+from bot.wording import clean, digest
 
-REMEMBERED = 20_000
-EDITIONS = 3
-TOP = 5
-EXACTLY = 0.995
+Question: TypeAlias = tuple[int, str]
+_NOTHING = Understanding()
+_SURE = 0.995
+_CANDIDATES = 5
+_EDITIONS = 4
+_REMEMBERED = 20_000
 
 
 class SemanticEngine:
-    """ports.Engine. Keeps the newest editions side by side, and what was asked most recently."""
+    """Understands texts by the editions it has taken up. Any number of threads may ask at once."""
 
-    def __init__(self) -> None:
-        self._models: OrderedDict[int, Model] = OrderedDict()
-        self._known: OrderedDict[tuple[int, str], Understanding] = OrderedDict()
-        self._lock = threading.Lock()
+    def __init__(self, remembered: int = _REMEMBERED) -> None:
+        self._models: dict[int, Model] = {}
+        self._taking_up = threading.Lock()
+        self._memory = _Memory(remembered)
 
     def take_up(self, number: int, model: bytes) -> None:
-        """Load an edition's model. Raises EngineFailed if the bytes are none."""
-        loaded = Model.from_bytes(model)
+        """Make an edition's model ready to ask, beside the last three others. Raises EngineFailed for other bytes.
+
+        Loads the encoder too, so that no customer waits for it.
+        """
+        ready = Model.from_bytes(model)
         shared_encoder()
-        with self._lock:
-            self._models[number] = loaded
-            while len(self._models) > EDITIONS:
-                self._models.popitem(last=False)
+        with self._taking_up:
+            newest = [*(held for held in self._models.items() if held[0] != number), (number, ready)][-_EDITIONS:]
+            self._models = dict(newest)
+        self._memory.forget(number)
 
     def understand(self, utterances: Sequence[Utterance]) -> list[Understanding]:
-        with self._lock:
-            asked = [(utterance.edition, plain(utterance.text)) for utterance in utterances]
-            new = list(dict.fromkeys(key for key in asked if key not in self._known))
-            for number in {edition for edition, _ in new}:
-                self._learn(number, [text for edition, text in new if edition == number])
-            answers = [self._known[key] for key in asked]
-            for key in asked:
-                self._known.move_to_end(key)
-            while len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
-            return answers
+        """One understanding per utterance, at most five candidates each; none at all for a text without a sign.
 
-    def _learn(self, number: int, texts: list[str]) -> None:
-        model = self._models.get(number)
-        if model is None:
-            raise EngineFailed(f"edition {number} has not been taken up")
-        unread = []
-        for text in texts:
-            intent = model.exact.get(same_form(text))
-            if intent is None:
-                unread.append(text)
-            else:
-                self._known[number, text] = Understanding((Candidate(model.intents[intent], EXACTLY),), exact=True)
-        if unread:
-            self._known.update(zip(((number, text) for text in unread), _read(model, unread), strict=True))
+        Raises EngineFailed for an edition that was not taken up.
+        """
+        models = self._models
+        questions = [(said.edition, _readable(said.text)) for said in utterances]
+        unknown = {edition for edition, _ in questions} - models.keys()
+        if unknown:
+            raise EngineFailed(f"edition {min(unknown)} has not been taken up")
+        known = {question: self._recall(models, question) for question in dict.fromkeys(questions)}
+        for edition in models:
+            fresh = [question for question, found in known.items() if found is None and question[0] == edition]
+            known.update(self._guess(models[edition], fresh))
+        return [known[question] or _NOTHING for question in questions]
+
+    def _recall(self, models: dict[int, Model], question: Question) -> Understanding | None:
+        edition, text = question
+        model = models[edition]
+        for form in (same_form(text), same_form(plain(text))):
+            if form in model.exact:
+                return Understanding((Candidate(model.intents[model.exact[form]], _SURE),), exact=True)
+        return self._memory.recall((edition, plain(text)))
+
+    def _guess(self, model: Model, questions: Sequence[Question]) -> Iterable[tuple[Question, Understanding]]:
+        """Understand texts anew, together, and remember them."""
+        texts = list(dict.fromkeys(text for _, text in questions if plain(text)))
+        guessed = dict(zip(texts, _understandings(model, [plain(text) for text in texts]), strict=True))
+        found = [(question, guessed.get(question[1], _NOTHING)) for question in questions]
+        self._memory.remember(((edition, plain(text)), guess) for (edition, text), guess in found)
+        return found
 
 
-def _read(model: Model, texts: list[str]) -> list[Understanding]:
+def _readable(text: str) -> str:
+    return digest(clean(text).strip())
+
+
+def _understandings(model: Model, texts: list[str]) -> list[Understanding]:
+    if not texts:
+        return []
     vectors = shared_encoder().encode(texts)
     scores = model.head.scores(vectors, [model.letters.read(text) for text in texts])
-    sure = shares(scores, model.calibration.confidence(evidence(scores, model.examples.nearness(vectors))))
-    ranked = np.argsort(-sure, axis=1, kind="stable")[:, :TOP]
-    return [
-        Understanding(tuple(Candidate(model.intents[intent], float(row[intent])) for intent in order))
-        for row, order in zip(sure, ranked, strict=True)
-    ]
+    confidence = model.calibration.confidence(evidence(scores, model.examples.nearness(vectors)))
+    return [_ranked(model.intents, row) for row in shares(scores, confidence)]
+
+
+def _ranked(intents: Sequence[str], confidences: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Understanding:
+    best = np.argsort(-confidences, kind="stable")[:_CANDIDATES]
+    return Understanding(tuple(Candidate(intents[place], round(float(confidences[place]), 4)) for place in best))
+
+
+class _Memory:
+    """The understandings of the texts asked last: much of what customers write, others have written before."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._kept: OrderedDict[Question, Understanding] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def recall(self, question: Question) -> Understanding | None:
+        with self._lock:
+            found = self._kept.get(question)
+            if found is not None:
+                self._kept.move_to_end(question)
+            return found
+
+    def remember(self, found: Iterable[tuple[Question, Understanding]]) -> None:
+        with self._lock:
+            self._kept.update(found)
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+
+    def forget(self, edition: int) -> None:
+        with self._lock:
+            for question in [question for question in self._kept if question[0] == edition]:
+                del self._kept[question]

@@ -11,7 +11,6 @@ from typing import TypeAlias
 
 import numpy as np
 import yaml
-from threadpoolctl import threadpool_limits
 
 from bot.errors import Mistake, SettingError
 from bot.intents.understanding.calibration import Calibration
@@ -84,13 +83,12 @@ def learn(
 ) -> Trained:
     """Learn intents from their texts. `own_precision`: the intents that ask for another precision than the target."""
     began = time.monotonic()
-    with threadpool_limits(limits=1, user_api="blas"):
-        encode = _Reader(progress).encode
-        lessons, letters = _lessons(taught, encode)
-        rehearsed = _rehearsed(lessons, progress)
-        progress("learning", 0.0)
-        calibration = calibrate(rehearsed)
-        model = _model(taught, lessons, letters, calibration)
+    encode = _Reader(progress).encode
+    lessons, letters = _lessons(taught, encode)
+    rehearsed = _rehearsed(lessons, progress)
+    progress("learning", 0.0)
+    calibration = calibrate(rehearsed)
+    model = _model(taught, lessons, letters, calibration)
     outcomes = _outcomes(rehearsed, calibration)
     thresholds = _thresholds(outcomes, target_precision, own_precision or {})
     progress("learning", 1.0)

@@ -24,6 +24,8 @@ _FIND = (
     .order_by(conversations.c.id)
     .with_for_update(of=conversations)
 )
+LONG_WINDOW = 48 * 3600.0  # how long WeChat lets us answer a message; a click for a minute, reference/wechat.md 1.6
+_BRIEF = frozenset({Kind.CLICK, Kind.FOLLOW})
 _DIALECT = {"sqlite": sqlite, "postgresql": postgresql}
 
 
@@ -44,6 +46,11 @@ class Thread:
     @property
     def case(self) -> str | None:
         return self._conversation.case_id
+
+    def opens_window(self, kind: Kind, now: Instant) -> bool:
+        """Whether the platform's reply window opens anew: a click's is short and doesn't end a message's long one."""
+        known = self._conversation
+        return not (kind in _BRIEF and known.heard_kind not in _BRIEF and now - known.heard_at < LONG_WINDOW)
 
     def heard(self, now: Instant, kind: Kind) -> None:
         """The customer said something: the platform's reply window opens anew."""

@@ -107,6 +107,7 @@ class RecordTurns:
         say_directly(connection, sheet, turn, row)
         for change in turn.changes:
             changes.apply(connection, change, turn.conversation, sheet.now)
+            after["waiting"] *= change.name != "forget"
         return ids
 
     def _follow_up(

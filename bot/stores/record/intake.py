@@ -13,13 +13,13 @@ from bot.messages import Author, Inbound, Instant, Kind, OutboxState
 from bot.stores.record import eventlog
 from bot.stores.record.arrivals import Thread, threads_of
 from bot.stores.record.database import Database
-from bot.stores.record.rows import json_text, media_text, message_row
+from bot.stores.record.rows import json_text, locked, media_text, message_row
 from bot.stores.record.tables import cases, conversations, messages, outbox, receipts
 from bot.turns import Accepted, Delivered, Happened
 from bot.wording import new_id
 
 LEASE = 20.0
-_SILENT = frozenset({Kind.EVENT, Kind.OUTCOME})
+_SILENT = frozenset({Kind.EVENT, Kind.OUTCOME, Kind.UNFOLLOW})
 _RECEIPT_COLUMNS = (receipts.c.message_id,)
 _NEW_RECEIPTS = {
     "sqlite": sqlite.insert(receipts).on_conflict_do_nothing().returning(*_RECEIPT_COLUMNS),
@@ -138,7 +138,7 @@ class RecordIntake:
         batch.entries.append(
             eventlog.EventEntry(thread.id, thread.event_seq, thread.channel, inbound.account, what, thread.case)
         )
-        if inbound.kind not in _SILENT:
+        if inbound.kind not in _SILENT and thread.opens_window(inbound.kind, batch.now):
             batch.heard.append({"b_id": thread.id, "b_at": batch.now, "b_kind": inbound.kind.value})
             thread.heard(batch.now, inbound.kind)
         held = thread.take_lease(batch.holder, batch.now, LEASE)
@@ -169,7 +169,8 @@ class RecordIntake:
         return Delivered(row.id, OutboxState(row.state), row.body, text=row.text)
 
     def _offer(self, connection: Connection, outbox_id: str, body: bytes) -> bool:
-        row = connection.execute(select(outbox).where(outbox.c.id == outbox_id).with_for_update()).one()
+        row = connection.execute(select(outbox).where(outbox.c.id == outbox_id)).one()
+        locked(connection, [row.conversation_id])
         open_ones = (OutboxState.PENDING.value, OutboxState.WAITING.value)
         earlier = outbox.alias()
         first = ~exists().where(

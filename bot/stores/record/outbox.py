@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, exists, or_, sele
 from bot.messages import Author, Effect, Instant, Outbound, OutboxState
 from bot.stores.record import eventlog
 from bot.stores.record.database import Database
-from bot.stores.record.rows import conversation_of, locked
+from bot.stores.record.rows import conversation_of, locked, seen
 from bot.stores.record.tables import conversations, outbox
 from bot.turns import Delivered, Due, Happened
 
@@ -76,11 +76,12 @@ class RecordOutbox:
         if not rows:
             return []
         connection.execute(_SENDING, {"ids": [row.id for row in rows], "b_now": now})
-        talks = locked(connection, sorted({row.conversation_id for row in rows}))
+        talks = seen(connection, sorted({row.conversation_id for row in rows}))
         return [_due(row, talks[row.conversation_id]) for row in rows]
 
     def _settle(self, connection: Connection, delivered: Sequence[Delivered]) -> None:
         now = self._database.now(connection)
+        locked(connection, _talks_of(connection, delivered))
         connection.execute(_SETTLE, [_settlement(one, now) for one in delivered])
         counted = [one.id for one in delivered if one.state is OutboxState.SENT]
         if counted:
@@ -111,6 +112,11 @@ def _due(row: Any, talk: Row[Any]) -> Due:
         row.id, talk.account, conversation.identity.handle, conversation.thread, row.text, Author(row.author)
     )
     return Due(row.id, conversation, row.attempts + 1, message)
+
+
+def _talks_of(connection: Connection, delivered: Sequence[Delivered]) -> list[str]:
+    of_rows = select(o.conversation_id).where(o.id.in_([one.id for one in delivered])).distinct()
+    return sorted(connection.execute(of_rows).scalars())
 
 
 def _settlement(one: Delivered, now: Instant) -> dict[str, Any]:

@@ -47,9 +47,8 @@ CONVERSATION: Select[Any] = (
     .join(identities, i.id == c.identity_id)
     .join(customers, customers.c.id == i.customer_id)
 )
-_BY_IDS = (
-    CONVERSATION.where(c.id.in_(bindparam("ids", expanding=True))).order_by(c.id).with_for_update(of=conversations)
-)
+_BY_IDS = CONVERSATION.where(c.id.in_(bindparam("ids", expanding=True))).order_by(c.id)
+_LOCKED = _BY_IDS.with_for_update(of=conversations)
 _UNHANDLED = (
     select(messages)
     .where(m.conversation_id == bindparam("conversation"), m.seq > bindparam("handled"), m.dedup_key.is_not(None))
@@ -59,7 +58,15 @@ _UNHANDLED = (
 
 
 def locked(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
-    """Conversations by id, locked in the order of their ids until the transaction ends."""
+    """Conversations by id, locked in the order of their ids until the transaction ends.
+
+    Whoever locks several things locks conversations first, then cases, customers, and outbox rows last.
+    """
+    return {row.id: row for row in connection.execute(_LOCKED, {"ids": list(ids)})}
+
+
+def seen(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
+    """Conversations by id as they are now, for somebody who changes nothing in them."""
     return {row.id: row for row in connection.execute(_BY_IDS, {"ids": list(ids)})}
 
 

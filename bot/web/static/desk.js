@@ -151,7 +151,7 @@ function showHead({ line }) {
 
 function stateOf(line, mine) {
   const who = mine ? say("state.mine") : say(`state.${line.state}`, { who: line.agent_name || say("who.somebody") });
-  return h("p", { class: `state ${mine ? "mine" : ""}`, role: "status" }, h("b", {}, who), waitOf(line), tagsOf(line));
+  return h("p", { class: `state ${mine ? "mine" : ""}`, role: "status" }, h("b", {}, who), line.waiting_since > 0 && h("span", { class: "waits" }, `${say("state.waits")} `, waitOf(line)), tagsOf(line));
 }
 
 function act(name, kind, key) {
@@ -198,6 +198,7 @@ async function refresh() {
     do {
       state.again = false;
       await Promise.all([readBoard(), state.open ? readCase() : null]).catch((refusal) => toast(refusal.message));
+      if (state.again) await new Promise((rested) => setTimeout(rested, 300)); // a busy minute is read a few times, not hundreds
     } while (state.again);
     state.reading = null;
   })();
