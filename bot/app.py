@@ -115,11 +115,12 @@ class Yingda:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """What may be stood on instead of the usual: other channels, a sender that sends nothing, a test's clock."""
+    """What may be stood on instead of the usual: other channels, a sender that sends nothing, a test's clock, skills."""
 
     clock: Clock = field(default_factory=SystemClock)
     channels: Mapping[str, Channel] | None = None
     sender: CodeSender | None = None
+    skills: Mapping[str, Skill] = field(default_factory=dict)
 
 
 def channels_of(deployment: Deployment, nerve: Nerve, clock: Clock) -> dict[str, Channel]:
@@ -141,8 +142,9 @@ def assemble(deployment: Deployment, database: Database, nerve: Nerve, stand: St
     channels = stand.channels if stand.channels is not None else channels_of(deployment, nerve, clock)
     kinds = {account.name: account.channel for account in config.accounts}
     holder = f"{os.getpid()}-{secrets.token_hex(6)}"
-    intake, turns = RecordIntake(database, holder, kinds), RecordTurns(database, holder)
-    outbox, cases, codes = RecordOutbox(database), Cases(database), RecordCodes(database)
+    timings = config.timings
+    intake, turns = RecordIntake(database, holder, kinds, timings.lease), RecordTurns(database, holder, timings.lease)
+    outbox, cases, codes = RecordOutbox(database, timings.offer), Cases(database), RecordCodes(database)
     engine = SemanticEngine()
     shelf = Shelf(RecordEditions(database), engine.take_up)
     members = member_directory(config, clock)
@@ -152,7 +154,7 @@ def assemble(deployment: Deployment, database: Database, nerve: Nerve, stand: St
     mind = Mind(
         understanding(engine, thinker, config.intents.batch),
         shelf.current,
-        skills(shelf, members, codes, terms, opening),
+        skills(shelf, members, codes, terms, opening) | dict(stand.skills),
         Memory(config.desk.reopen_within_hours * 3600.0, config.language),
     )
     bell = Bell(nerve)
@@ -166,7 +168,13 @@ def assemble(deployment: Deployment, database: Database, nerve: Nerve, stand: St
     delivery = Delivery(outbox, Means(channels, carriers, journey.hear), clock, awake)
     sweeper = Sweeper(
         Leftovers(intake, outbox, cases, RecordHousekeeping(database)),
-        Patience(config.desk.release_after_minutes * 60.0, config.receipts_days * DAY),
+        Patience(
+            config.desk.release_after_minutes * 60.0,
+            config.receipts_days * DAY,
+            timings.sweep,
+            timings.offer,
+            timings.sending,
+        ),
         clock,
         journey.resume,
         lambda _case: bell.ring(),
@@ -264,6 +272,7 @@ async def watch_editions(shelf: Shelf) -> None:
 def site_parts(yingda: Yingda) -> SiteParts:
     config, database = yingda.config, yingda.database
     cases = Cases(database)
+    labels = {account.name: account.label or account.name for account in config.accounts}
     return SiteParts(
         CaseDesk(Board(database), cases, cases),
         CustomerDesk(
@@ -276,7 +285,7 @@ def site_parts(yingda: Yingda) -> SiteParts:
         yingda.nerve,
         yingda.nerve,
         yingda.clock,
-        Place(config.timezone, config.language, {}, DEMO_LOGIN if config.mode == "demo" else None),
+        Place(config.timezone, config.language, labels, DEMO_LOGIN if config.mode == "demo" else None),
         yingda.delivery.wake,
     )
 

@@ -75,11 +75,12 @@ _WORKDAYS: tuple[Days, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Account(BaseModel):
-    """One official account. Every further key belongs to its channel, which checks it."""
+    """One official account. label: what staff call it. Every further key belongs to its channel, which checks it."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
     channel: str
+    label: str = ""
 
 
 class Simulator(Settings):
@@ -87,6 +88,19 @@ class Simulator(Settings):
 
     host: str = "127.0.0.1"
     port: int = Field(8081, ge=0, le=65535)
+
+
+class Timings(Settings):
+    """How long the parts wait for each other, in seconds. Shorter ones make tests quick; in a shop they cause work twice.
+
+    lease: a process may work on a conversation this long without a word. offer: a platform that has not asked again
+    after this has the reply. sending: a send that nobody finished after this stands in doubt. sweep: how often to look.
+    """
+
+    lease: float = Field(20.0, gt=0)
+    offer: float = Field(20.0, gt=0)
+    sending: float = Field(60.0, gt=0)
+    sweep: float = Field(1.0, gt=0)
 
 
 class Config(Settings):
@@ -107,6 +121,7 @@ class Config(Settings):
     linking: Linking = Linking()
     desk: Desk = Desk()
     simulator: Simulator = Simulator()
+    timings: Timings = Timings()
 
     @property
     def zone(self) -> ZoneInfo:

@@ -15,8 +15,6 @@ from bot.telemetry import count
 
 log = logging.getLogger(__name__)
 AT_ONCE = 64
-OFFER_LASTS = 20.0
-SENDING_LASTS = 60.0
 PURGE_EVERY = 3_600.0
 DAY = 86_400.0
 
@@ -44,6 +42,8 @@ class Patience:
     silent_agent: float
     receipts: float = 31 * DAY
     every: float = 1.0
+    offer: float = 20.0
+    sending: float = 60.0
 
 
 class Sweeper:
@@ -80,16 +80,20 @@ class Sweeper:
     async def sweep(self) -> None:
         """Look once at everything that may have been left over."""
         await self._outbox()
-        for conversation_id in await self._left.intake.take_up(AT_ONCE):
-            count("taken_up")
-            await self._resume(conversation_id)
+        await self._take_up()
         for case_id in await self._left.cases.release_silent(self._clock.now() - self._patience.silent_agent):
             self._released(case_id)
         await self._purge()
 
+    async def _take_up(self) -> None:
+        """Each conversation once: one that fails again keeps its lease, so this ends."""
+        while taken := await self._left.intake.take_up(AT_ONCE):
+            count("taken_up", len(taken))
+            await asyncio.gather(*(self._resume(conversation_id) for conversation_id in taken))
+
     async def _outbox(self) -> None:
-        await self._left.outbox.close_offers(OFFER_LASTS)
-        await self._left.outbox.doubt_orphans(SENDING_LASTS)
+        await self._left.outbox.close_offers(self._patience.offer)
+        await self._left.outbox.doubt_orphans(self._patience.sending)
 
     async def _purge(self) -> None:
         now = self._clock.now()

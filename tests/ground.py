@@ -38,11 +38,11 @@ def postgres_schema() -> Iterator[str]:
     schema = f"t_{uuid.uuid4().hex[:12]}"
     try:
         with psycopg.connect(POSTGRES, autocommit=True, connect_timeout=3) as connection:
-            connection.execute(f"CREATE SCHEMA {schema}")  # type: ignore[arg-type]
+            connection.execute(f"CREATE SCHEMA {schema}")
     except psycopg.OperationalError as gone:
         missing("PostgreSQL", gone)
     try:
         yield f"{POSTGRES}?options=-csearch_path%3D{schema}"
     finally:
         with psycopg.connect(POSTGRES, autocommit=True) as connection:
-            connection.execute(f"DROP SCHEMA {schema} CASCADE")  # type: ignore[arg-type]
+            connection.execute(f"DROP SCHEMA {schema} CASCADE")

@@ -22,6 +22,7 @@ from bot.config import Deployment, load
 from bot.members.senders import RecordingSender
 from bot.messages import Inbound, Kind, OutboxState
 from bot.offers import Late, Offer
+from bot.ports import CodeSender, Skill
 from bot.stores.nerve import Nerve
 from bot.stores.record.board import Board
 from bot.stores.record.cases import Cases
@@ -65,9 +66,11 @@ class Shop:
     ) -> None:
         self.deployment = deployment
         self._own_channels = own_channels
+        self.skills: dict[str, Skill] = {}
         self.database = database
         self.clock = clock
-        self.sender = RecordingSender()
+        self.texts = RecordingSender()
+        self.sender: CodeSender = self.texts
         self.tea = RehearsalChannel("tea")
         self.square = RehearsalChannel("square")
         self.counter = RehearsalChannel("counter", RehearsalSettings(active=False))
@@ -93,7 +96,8 @@ class Shop:
     def assembled(self) -> Yingda:
         """One more process's worth of Yingda on the same record."""
         rehearsed = {"tea": self.tea, "square": self.square, "counter": self.counter}
-        stand = Stand(self.clock, None if self._own_channels else rehearsed, self.sender)
+        channels = None if self._own_channels else rehearsed
+        stand = Stand(self.clock, channels, self.sender, self.skills)
         return assemble(self.deployment, self.database, Nerve(NOBODY), stand)
 
     def restart(self) -> None:

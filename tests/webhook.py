@@ -23,7 +23,7 @@ class Platforms:
 
     def call(self, method: str, path: str, body: bytes = b"", **headers: str) -> httpx.Response:
         async def ask() -> httpx.Response:
-            transport = httpx.ASGITransport(app=self._application)  # type: ignore[arg-type]
+            transport = httpx.ASGITransport(app=self._application)
             async with httpx.AsyncClient(transport=transport, base_url="http://yingda") as client:
                 return await client.request(method, path, content=body, headers=headers)
 

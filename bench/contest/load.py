@@ -115,7 +115,7 @@ class Traffic:
 
     requests: list[bytes]
     loop: asyncio.AbstractEventLoop
-    idle: list[Connection] = field(default_factory=list)
+    idle: deque[Connection] = field(default_factory=deque)  # the longest idle goes next, so that none times out
     due: deque[tuple[int, float]] = field(default_factory=deque)
     times: list[float] = field(default_factory=list)
     next: int = 0
@@ -136,7 +136,7 @@ class Traffic:
             self._tick()
             return
         while self.idle and self.next < len(self.requests):
-            self.idle.pop().send(*self._take(self.loop.time()))
+            self.idle.popleft().send(*self._take(self.loop.time()))
 
     def free(self, connection: Connection) -> None:
         """A connection can take the next message that is due."""
@@ -168,7 +168,7 @@ class Traffic:
         while self.next < len(self.times) and self.times[self.next] <= now:
             self.due.append(self._take(self.times[self.next]))
         while self.due and self.idle:
-            self.idle.pop().send(*self.due.popleft())
+            self.idle.popleft().send(*self.due.popleft())
         if self.next < len(self.times):
             self.loop.call_at(self.times[self.next], self._tick)
 

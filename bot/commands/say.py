@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -50,6 +51,7 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Try one message; nothing is sent or kept. 试说一句话（不会发送，也不会保存）"""
+    logging.getLogger("bot.stores.nerve").setLevel(logging.ERROR)
     with told_plainly():
         ready = deployment(config)
         said = asyncio.run(rehearse(ready, channel, customer, text)) if _trained(ready) else None

@@ -35,6 +35,7 @@ from bot.wording import digest, language_of
 _SPOKEN = frozenset({Kind.TEXT, Kind.CLICK, Kind.VOICE})
 _PERSONS = (Owner.QUEUE, Owner.AGENT)
 FETCH = "1"
+ENGINE_LIMIT = 10.0  # seconds; an engine that overruns hands off
 
 
 class Running(Protocol):

@@ -160,7 +160,7 @@ def link(shop: Shop, customer: str, account: str) -> None:
 
     shop.hears(customer, "绑定会员", account)
     shop.hears(customer, MEMBER, account)
-    code = re.search(r"\d{6}", shop.sender.sent[-1].text)
+    code = re.search(r"\d{6}", shop.texts.sent[-1].text)
     assert code is not None
     shop.hears(customer, code.group(), account)
 

@@ -15,7 +15,7 @@ MEMBER, STRANGER = "13800000001", "13911112222"
 
 
 def code_sent(shop: Shop) -> str:
-    found = re.search(r"\d{6}", shop.sender.sent[-1].text)
+    found = re.search(r"\d{6}", shop.texts.sent[-1].text)
     assert found is not None
     return found.group()
 
@@ -23,7 +23,7 @@ def code_sent(shop: Shop) -> str:
 def test_a_member_proves_who_they_are_and_hears_their_points_at_once(shop: Shop) -> None:
     assert shop.hears("alice", "我有多少积分") is not None
     shop.hears("alice", MEMBER)
-    assert shop.sender.sent[-1].phone == MEMBER
+    assert shop.texts.sent[-1].phone == MEMBER
     reply = shop.hears("alice", code_sent(shop))
     assert reply is not None
     assert re.search(r"[\d,]+", reply)
@@ -46,7 +46,7 @@ def test_an_unknown_member_hears_the_same_words_and_no_text_message_goes_out(sho
     shop.hears("alice", "我有多少积分")
     shop.hears("mallory", "我有多少积分")
     assert shop.hears("alice", MEMBER) == shop.hears("mallory", STRANGER)
-    assert [message.phone for message in shop.sender.sent] == [MEMBER]
+    assert [message.phone for message in shop.texts.sent] == [MEMBER]
     assert shop.hears("alice", "000000") == shop.hears("mallory", "000000")
 
 

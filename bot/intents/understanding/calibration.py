@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ Evidence: TypeAlias = npt.NDArray[np.float64]
 EVIDENCE = ("chance", "lead", "support", "own nearness", "lead in nearness", "always")
 _FLOOR = 1e-6
 _REACH = 4.0
+_STRANGE = 0.3
 
 
 def evidence(scores: npt.NDArray[np.float32], nearness: npt.NDArray[np.float32]) -> Evidence:
@@ -29,10 +30,10 @@ def evidence(scores: npt.NDArray[np.float32], nearness: npt.NDArray[np.float32])
     own = nearness[rows, first].astype(np.float64)
     columns = (
         np.log(chance / (1 - chance)) / 2,
-        (peak - _without(logits, first).max(axis=1)) / 3,
+        (peak - _others(logits, first)) / 3,
         (_total(logits[:, :-1]) - np.log(nearness.shape[1])) / 3,
         (own - 0.6) / 0.15,
-        (own - nearness.max(axis=1)) / 0.15,
+        (own - _others(nearness, first)) / 0.15,
         np.ones(len(rows)),
     )
     return np.clip(np.stack(columns, axis=1), -_REACH, _REACH)
@@ -59,10 +60,12 @@ def _total(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return total
 
 
-def _without(logits: npt.NDArray[np.float64], columns: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
-    others = logits.copy()
-    others[np.arange(len(others)), columns] = -np.inf
-    return others
+def _others(table: npt.NDArray[Any], columns: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """The highest number of each row outside its one column; how near strangers lie, where there is no other."""
+    others = table.astype(np.float64)
+    others[np.arange(len(others)), columns] = -np.inf if others.shape[1] > 1 else _STRANGE
+    highest: npt.NDArray[np.float64] = others.max(axis=1)
+    return highest
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from bot.intents.understanding.calibration import EVIDENCE, Calibration, Evidence
 
-EXPERIENCE = np.array([3.0, -1.75, -0.75, 0.7, 1.5, 2.3])
+EXPERIENCE = np.array([1.3, 0.4, 0.3, 0.15, 1.3, 0.2])
 _TRUST = 20.0
 _ROUNDS = 25
 

@@ -48,7 +48,7 @@ def answer_from(outcomes: Outcomes, target: float) -> float:
 
     With less than a hundred held-out texts their outcomes prove little, and the confidence itself has to be `target`.
     """
-    if len(outcomes.confidence) < _ENOUGH:
+    if outcomes.weights.sum() < _ENOUGH:
         return min(target, HIGHEST_ANSWER)
     order = np.argsort(-outcomes.confidence, kind="stable")
     right = np.cumsum((outcomes.weights * outcomes.right)[order])

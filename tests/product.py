@@ -1,0 +1,157 @@
+"""The real product as a person starts it: `python -m bot run --config ...` in a folder of its own, on free ports.
+
+Its record holds an edition before it starts, so that nothing has to be trained. Everything else is what the shipped
+config.yaml says, with a desk that is open around the clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import yaml
+
+from bot.config import load
+from bot.stores.record.database import Database
+from bot.stores.record.editions import RecordEditions
+from bot.stores.record.migrate import migrate
+
+T = TypeVar("T")
+ROOT = Path(__file__).parent.parent
+PATIENCE = 60.0  # seconds; a machine may be busy
+ALWAYS_OPEN = {day: ["00:00-24:00"] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
+
+
+def eventually(found: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:
+    """The first thing that `found` finds, asked again and again; the test fails with `what` if it finds nothing."""
+    until = time.monotonic() + patience
+    while True:
+        thing = found()
+        if thing:
+            return thing
+        if time.monotonic() > until:
+            raise AssertionError(f"{what}: not within {patience:g} s")
+        time.sleep(0.05)
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A running Yingda. site, phone: addresses of the worker and of the simulated WeChat."""
+
+    site: str
+    phone: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def told(self) -> str:
+        """Everything it has written on its terminal."""
+        return self.log.read_text(encoding="utf-8")
+
+    def stop(self) -> int:
+        """As a service manager ends it; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+
+@contextmanager
+def started(folder: Path, edition: tuple[str, bytes], **changes: Any) -> Iterator[Product]:
+    """Runs with `edition` in `folder`. changes: further settings, e.g. desk={"minutes_per_case": 3}."""
+    config = _settings(folder, changes)
+    _publish(config, edition)
+    with (folder / "run.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bot", "run", "--config", str(config)],
+            cwd=folder,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        port = load(config).config.simulator.port
+        yield _ready(process, folder, f"http://127.0.0.1:{port}")
+    finally:
+        if process.poll() is None:
+            process.kill()  # what it started is tethered to it
+            process.wait()
+
+
+def _settings(folder: Path, changes: Mapping[str, Any]) -> Path:
+    """The shipped configuration, moved into `folder` and to free ports."""
+    settings = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    phone = _free_port()
+    settings |= {"knowledge_base": str(ROOT / "knowledge_base"), "var": "var"}
+    settings["listen"]["port"] = 0
+    settings["simulator"]["port"] = phone
+    settings["accounts"][0]["api_url"] = f"http://127.0.0.1:{phone}"
+    settings["desk"]["hours"] = ALWAYS_OPEN
+    for key, value in changes.items():
+        settings[key] = settings[key] | value if isinstance(value, dict) else value
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def _free_port() -> int:
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        return int(door.getsockname()[1])
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without what a developer may have set for a deployment of their own."""
+    mine = {key: value for key, value in os.environ.items() if not key.startswith(("YINGDA_", "WECHAT_"))}
+    return {**mine, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+
+
+def _publish(config: Path, edition: tuple[str, bytes]) -> None:
+    """In a thread of its own: a browser's driver may already run a loop in this one."""
+    ready = load(config).config
+    ready.var.mkdir(parents=True, exist_ok=True)
+    database = Database(ready.record_url)
+    try:
+        migrate(database.engine)
+        with ThreadPoolExecutor(1) as aside:
+            publishing = RecordEditions(database).publish(*edition, "tests", 0)
+            aside.submit(asyncio.run, publishing).result()
+    finally:
+        database.close()
+
+
+def _ready(process: subprocess.Popen[bytes], folder: Path, phone: str) -> Product:
+    """Once both addresses answer. The port that the worker listens on stands in var/run.lock."""
+    log = folder / "run.log"
+
+    def port() -> str:
+        if process.poll() is not None:
+            raise AssertionError(f"it ended with {process.returncode}:\n{log.read_text(encoding='utf-8')}")
+        pid, _, door = (folder / "var/run.lock").read_text().strip().partition(" ") if _locked(folder) else ("", "", "")
+        return door if pid == str(process.pid) else ""
+
+    site = f"http://127.0.0.1:{eventually(port, 'a port in var/run.lock')}"
+    eventually(lambda: port() and _answers(f"{phone}/api/state"), f"the simulator at {phone}")
+    eventually(lambda: port() and _answers(f"{site}/login"), f"the desk at {site}")
+    return Product(site, phone, process, log)
+
+
+def _locked(folder: Path) -> bool:
+    return (folder / "var/run.lock").exists()
+
+
+def _answers(address: str) -> bool:
+    try:
+        return httpx.get(address, timeout=10, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
