@@ -91,7 +91,7 @@ class Simulator(Settings):
 
 
 class Timings(Settings):
-    """How long the parts wait for each other, in seconds. Shorter ones make tests quick; in a shop they cause work twice.
+    """How long the parts wait for each other, in seconds. Shorter ones make tests quick, and a shop work twice.
 
     lease: a process may work on a conversation this long without a word. offer: a platform that has not asked again
     after this has the reply. sending: a send that nobody finished after this stands in doubt. sweep: how often to look.

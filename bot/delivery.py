@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 32
 ATTEMPTS = 6
 PAUSE = 0.5
+LAST_SENDS = 6.0  # seconds for what is being sent when the process is to end; a platform call takes five at most
 
 
 class Carrier(Protocol):
@@ -54,14 +55,20 @@ class Delivery:
 
     async def run(self) -> None:
         """Deliver until cancelled; what is being sent is finished first."""
-        async with asyncio.TaskGroup() as sending:
+        sending: set[asyncio.Task[None]] = set()
+        try:
             while True:
                 taken = await self._take()
                 for due in taken:
                     await self._seats.acquire()
-                    sending.create_task(self._one(due))
+                    task = asyncio.create_task(self._one(due))
+                    sending.add(task)
+                    task.add_done_callback(sending.discard)
                 if len(taken) < AT_ONCE:
                     await self._rest()
+        finally:
+            if sending:
+                await asyncio.wait(sending, timeout=LAST_SENDS)
 
     async def once(self) -> int:
         """Deliver what is due now, and what that lets through; how many."""

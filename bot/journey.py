@@ -68,11 +68,10 @@ class Journey:
         """
         accepted = await self._accept(inbound)
         count("repeated" if accepted.attempt > 1 else "accepted", account=inbound.account)
-        mine = accepted.message_id in self._offers
         self._offers[accepted.message_id] = offer
         offer.message_id = accepted.message_id
         try:
-            self._set_out(accepted, inbound, offer, mine)
+            self._set_out(accepted, inbound, offer)
             reply = await offer.outcome()
             return reply if reply is not LATE else await self._repeats.too_late(inbound, accepted, offer)
         finally:
@@ -87,7 +86,10 @@ class Journey:
 
     async def resume(self, conversation_id: str) -> None:
         """Go on with a conversation whose lease is ours."""
-        work = await self._record.turns.next(conversation_id)
+        try:
+            work = await self._record.turns.next(conversation_id)
+        except Unavailable:
+            return  # as with a turn: the lease will run out
         if work is not None:
             await self.converse(work)
 
@@ -122,15 +124,15 @@ class Journey:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
 
-    def _set_out(self, accepted: Accepted, inbound: Inbound, offer: Offer, mine: bool) -> None:
-        """Start the turn if it is ours; else watch for whoever does it."""
+    def _set_out(self, accepted: Accepted, inbound: Inbound, offer: Offer) -> None:
+        """Start the turn if it is ours; else watch for whoever does it, be it ourselves for an earlier request."""
         if len(self._tasks) >= MOST_AT_ONCE:
             count("overloaded")  # accepted all the same: the sweeper will understand it later
         elif accepted.work is not None:
             self._spawn(self.converse(accepted.work))
         elif accepted.held:
             self._spawn(self.resume(accepted.conversation_id))
-        elif not mine:
+        else:
             self._spawn(self._repeats.watch(inbound, offer))
 
     async def _write(self, work: Work, decided: Decided) -> Committed:
@@ -148,9 +150,9 @@ class Journey:
                 offer.give_back()
             raise
         if taken and offer is not None:
-            offer.give(commit.body) if committed.won else offer.give_back()
+            offer.give(None if committed.queued else commit.body) if committed.won else offer.give_back()
         if committed.won:
-            self._after(commit, decided)
+            self._after(commit, decided, committed.queued)
         else:
             count("discarded")
         return committed
@@ -158,17 +160,18 @@ class Journey:
     async def _composed(self, work: Work, decided: Decided, taken: bool) -> Composed:
         conversation = work.conversation
         limits = self._channels[conversation.account].limits(conversation, self._clock.now())
-        parcels = await self._record.turns.waiting(conversation.id) if taken and conversation.waiting else ()
+        earlier = taken and (conversation.waiting or work.ahead)
+        parcels = await self._record.turns.waiting(conversation.id) if earlier else ()
         words = None
         if needs_system_words(work, decided):
             position = await self._record.turns.queue_length() + isinstance(decided.decision, HandOff)
             words = self._around.desk_words(decided, position, self._clock.now())
         return compose(work, decided, Way(limits, taken, parcels), words)
 
-    def _after(self, commit: TurnCommit, decided: Decided) -> None:
+    def _after(self, commit: TurnCommit, decided: Decided, queued: bool) -> None:
         """Tell those who wait for news."""
         count("turns", decision=type(decided.decision).__name__)
-        if commit.effects or any(reply.state is OutboxState.PENDING for reply in commit.replies):
+        if queued or commit.effects or any(reply.state is OutboxState.PENDING for reply in commit.replies):
             self._around.wake_delivery()
         if commit.case or commit.joins or commit.conversation.case_id:
             self._around.tell_desk(commit.conversation.id)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
+from bot.errors import Unavailable
 from bot.intents.mind import Mind
 from bot.messages import Conversation, Identity, Inbound, Outbound, OutboxState
 from bot.offers import LATE, Late, Offer
 from bot.ports import Channel, Clock, Intake, Turns
 from bot.turns import Accepted, Delivered
 
+log = logging.getLogger(__name__)
 LOOK_AGAIN = 0.1
 LAST_ATTEMPT = 3  # WeChat asks three times in all, reference/wechat.md 1.3
 
@@ -28,10 +31,12 @@ class Repeats:
     async def watch(self, inbound: Inbound, offer: Offer) -> None:
         """Look for what the turn said, as long as it can still be served."""
         while offer.open:
-            delivered = await self._intake.replied(inbound.account, inbound.dedup_key)
-            if delivered is not None:
-                await self._serve(inbound, delivered, offer)
-                return
+            try:
+                delivered = await self._intake.replied(inbound.account, inbound.dedup_key)
+                if delivered is not None:
+                    await self._serve(inbound, delivered, offer)
+            except Unavailable:
+                log.warning("the record is away; a repeat looks again")
             await asyncio.sleep(LOOK_AGAIN)
 
     async def too_late(self, inbound: Inbound, accepted: Accepted, offer: Offer) -> bytes | Late | None:
@@ -50,11 +55,17 @@ class Repeats:
         """The bytes the first attempt was given, or the reply itself if it is not on its way yet."""
         if not offer.take():
             return
-        if delivered.state in (OutboxState.PENDING, OutboxState.WAITING):
-            body = offer.render(_outbound(inbound, delivered.text))
-            offer.give(body if await self._intake.offer(delivered.id, body) else None)
-        else:
-            offer.give(delivered.body)
+        try:
+            offer.give(await self._body(inbound, delivered, offer))
+        except BaseException:
+            offer.give_back()
+            raise
+
+    async def _body(self, inbound: Inbound, delivered: Delivered, offer: Offer) -> bytes | None:
+        if delivered.state not in (OutboxState.PENDING, OutboxState.WAITING):
+            return delivered.body
+        body = offer.render(_outbound(inbound, delivered.text))
+        return body if await self._intake.offer(delivered.id, body) else None
 
     def _active(self, inbound: Inbound) -> bool:
         identity = Identity("", "", inbound.account, inbound.handle)

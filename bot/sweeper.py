@@ -88,7 +88,8 @@ class Sweeper:
     async def _take_up(self) -> None:
         """Each conversation once: one that fails again keeps its lease, so this ends."""
         while taken := await self._left.intake.take_up(AT_ONCE):
-            count("taken_up", len(taken))
+            for _ in taken:
+                count("taken_up")
             await asyncio.gather(*(self._resume(conversation_id) for conversation_id in taken))
 
     async def _outbox(self) -> None:

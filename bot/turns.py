@@ -23,10 +23,12 @@ from bot.messages import (
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A message that is ours to handle, with the conversation as it stood when we took its lease."""
+    """A message that is ours to handle, with the conversation as it stood when we took its lease. ahead: how many
+    earlier replies are still to be sent, and had better travel with this one's."""
 
     conversation: Conversation
     message: Heard
+    ahead: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +106,13 @@ class TurnCommit:
 @dataclass(frozen=True, slots=True)
 class Committed:
     """won: the turn is written. outbox: ids of its rows in order. next: more work for the holder: a message that came
-    meanwhile or, where the turn was lost, the same one again."""
+    meanwhile or, where the turn was lost, the same one again. queued: an earlier reply is just being sent, so this one
+    follows it by the outbox, and the response only acknowledges."""
 
     won: bool
     outbox: tuple[str, ...] = ()
     next: Work | None = None
+    queued: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ def evidence(scores: npt.NDArray[np.float32], nearness: npt.NDArray[np.float32])
         (own - _others(nearness, first)) / 0.15,
         np.ones(len(rows)),
     )
-    return np.clip(np.stack(columns, axis=1), -_REACH, _REACH)
+    seen: Evidence = np.clip(np.stack(columns, axis=1), -_REACH, _REACH)
+    return seen
 
 
 def shares(scores: npt.NDArray[np.float32], confidence: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

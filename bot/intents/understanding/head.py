@@ -14,7 +14,7 @@ from bot.intents.understanding.encoder import DIMENSIONS, Vectors
 from bot.intents.understanding.model import Head, Scores
 from bot.intents.understanding.ngrams import Grams
 
-LETTERS_SHARE = 0.4
+LETTERS_SHARE = 0.5
 _PENALTY = 1 / 30
 
 

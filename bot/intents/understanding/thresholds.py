@@ -44,17 +44,19 @@ class Outcomes:
 
 
 def answer_from(outcomes: Outcomes, target: float) -> float:
-    """The lowest confidence from which answers were right at `target`, with a standard error to spare.
+    """The lowest confidence from which answers are right at `target`.
 
-    With less than a hundred held-out texts their outcomes prove little, and the confidence itself has to be `target`.
+    Both have to say so: the outcomes, with a standard error to spare, and the confidences on the average. With less
+    than a hundred held-out texts outcomes prove little, and each single confidence has to be `target`.
     """
     if outcomes.weights.sum() < _ENOUGH:
         return min(target, HIGHEST_ANSWER)
     order = np.argsort(-outcomes.confidence, kind="stable")
-    right = np.cumsum((outcomes.weights * outcomes.right)[order])
     total = np.cumsum(outcomes.weights[order])
-    share = right / total
-    kept = np.flatnonzero(share - _CAUTION * np.sqrt(share * (1 - share) / total) >= target)
+    right = np.cumsum((outcomes.weights * outcomes.right)[order]) / total
+    sure = np.cumsum((outcomes.weights * outcomes.confidence)[order]) / total
+    proved = right - _CAUTION * np.sqrt(right * (1 - right) / total)
+    kept = np.flatnonzero(np.minimum(proved, sure) >= target)
     lowest = float(outcomes.confidence[order][kept[-1]]) if len(kept) else HIGHEST_ANSWER
     return min(max(lowest, LOWEST_ANSWER), HIGHEST_ANSWER)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
@@ -16,7 +17,7 @@ from bot.stores.record.intake import LEASE
 from bot.stores.record.opening import join_case, open_case
 from bot.stores.record.replies import Sheet
 from bot.stores.record.rows import conversation_of, locked, oldest_unhandled
-from bot.stores.record.tables import cases, conversations, outbox
+from bot.stores.record.tables import OPEN, cases, conversations, outbox
 from bot.turns import Committed, Parcel, Reply, TurnCommit, Work
 
 _KEPT = ("owner", "agent", "case_id", "version", "seq", "event_seq", "handled_seq", "slots", "waiting")
@@ -31,15 +32,23 @@ _FETCH = (
     .where(outbox.c.id.in_(bindparam("ids", expanding=True)))
     .values(state="offered", answers=bindparam("b_message"), state_at=bindparam("b_now"), written=False)
 )
+_STILL_HERE = (OutboxState.WAITING.value, OutboxState.PENDING.value)
+_ON_THEIR_WAY = select(outbox.c.conversation_id, outbox.c.state).where(
+    OPEN,
+    outbox.c.state.in_(("pending", "sending")),
+    outbox.c.conversation_id.in_(bindparam("ids", expanding=True)),
+    outbox.c.effect.is_(None),
+)
 _BOTS = (Owner.BOT.value, Owner.CLOSED.value)
 
 
 class RecordTurns:
-    """ports.Turns on SQL."""
+    """ports.Turns on SQL. `holder` names this process in leases, which last `lease` seconds."""
 
-    def __init__(self, database: Database, holder: str) -> None:
+    def __init__(self, database: Database, holder: str, lease: float = LEASE) -> None:
         self._database = database
         self._holder = holder
+        self._lease = lease
 
     async def next(self, conversation_id: str) -> Work | None:
         return await self._database.write(lambda connection: self._next(connection, conversation_id))
@@ -69,7 +78,7 @@ class RecordTurns:
         if row is None or row.lease != self._holder:
             return None
         message = oldest_unhandled(connection, conversation_id, row.handled_seq)
-        until = self._database.now(connection) + LEASE if message else 0.0
+        until = self._database.now(connection) + self._lease if message else 0.0
         connection.execute(
             update(conversations)
             .where(conversations.c.id == conversation_id)
@@ -81,28 +90,40 @@ class RecordTurns:
         now = self._database.now(connection)
         rows = locked(connection, [turn.conversation.id for turn in turns])
         sheet = Sheet(now)
-        results = [self._turn(connection, sheet, turn, rows.get(turn.conversation.id)) for turn in turns]
+        queues = _queues(connection, turns)
+        results = [
+            self._turn(connection, sheet, turn, rows.get(turn.conversation.id), queues[turn.conversation.id])
+            for turn in turns
+        ]
         sheet.write(connection)
         if sheet.conversations:
             connection.execute(_MOVE, sheet.conversations)
         return results
 
-    def _turn(self, connection: Connection, sheet: Sheet, turn: TurnCommit, row: Row[Any] | None) -> Committed:
+    def _turn(
+        self, connection: Connection, sheet: Sheet, turn: TurnCommit, row: Row[Any] | None, queue: _Queue
+    ) -> Committed:
         if row is None or row.handled_seq >= turn.message.seq:
             return Committed(False)
         if not _as_decided(turn, row) or not _fetchable(connection, turn):
             return _lost(connection, turn)
+        if turn.fetched:
+            queue = _Queue()
+        if queue.pending and not queue.sending:
+            return _lost(connection, turn, queue.pending)
+        if queue.sending:
+            turn = _in_line(turn)
         after = _after(connection, turn, row, sheet.now)
         if after is None:
             return _lost(connection, turn)
         ids = self._won(connection, sheet, turn, row, after)
-        return Committed(True, ids, self._follow_up(connection, sheet, turn, row, after))
+        return Committed(True, ids, self._follow_up(connection, sheet, turn, row, after), queue.sending)
 
     def _won(
         self, connection: Connection, sheet: Sheet, turn: TurnCommit, row: Row[Any], after: dict[str, Any]
     ) -> tuple[str, ...]:
         if turn.fetched:
-            _fetch(connection, turn, sheet.now)
+            after["waiting"] -= _fetch(connection, turn, sheet.now)
         ids = sheet.say(turn, after, row)
         say_directly(connection, sheet, turn, row)
         for change in turn.changes:
@@ -115,7 +136,7 @@ class RecordTurns:
     ) -> Work | None:
         """Keep the lease while messages wait in the conversation, else give it back."""
         more = row.inbound_seq > turn.message.seq and row.lease == self._holder
-        after["lease"], after["lease_until"] = (self._holder, sheet.now + LEASE) if more else (None, 0.0)
+        after["lease"], after["lease_until"] = (self._holder, sheet.now + self._lease) if more else (None, 0.0)
         sheet.conversations.append(after)
         message = oldest_unhandled(connection, row.id, turn.message.seq) if more else None
         return Work(_refreshed(connection, turn, row, after), message) if message else None
@@ -141,28 +162,59 @@ def _after(connection: Connection, turn: TurnCommit, row: Row[Any], now: Instant
     return None if moved is None else after | moved
 
 
-def _lost(connection: Connection, turn: TurnCommit) -> Committed:
+def _lost(connection: Connection, turn: TurnCommit, ahead: int = 0) -> Committed:
     """The turn is void; here is the conversation as it is now, to decide again."""
     row = locked(connection, [turn.conversation.id])[turn.conversation.id]
-    return Committed(False, next=Work(conversation_of(row), turn.message))
+    return Committed(False, next=Work(conversation_of(row), turn.message, ahead))
+
+
+@dataclass(slots=True)
+class _Queue:
+    """A conversation's replies on their way by the outbox, which one in a response would overtake."""
+
+    pending: int = 0
+    sending: bool = False
+
+
+def _queues(connection: Connection, turns: Sequence[TurnCommit]) -> Mapping[str, _Queue]:
+    """By conversation, for the turns that are about to speak in a response."""
+    queues = defaultdict[str, _Queue](_Queue)
+    ids = [turn.conversation.id for turn in turns if turn.body is not None]
+    for conversation_id, state in connection.execute(_ON_THEIR_WAY, {"ids": ids}) if ids else ():
+        queues[conversation_id].pending += state == OutboxState.PENDING.value
+        queues[conversation_id].sending |= state == OutboxState.SENDING.value
+    return queues
+
+
+def _in_line(turn: TurnCommit) -> TurnCommit:
+    """The same turn without the response: its replies go by the outbox."""
+    pending = (
+        replace(reply, state=OutboxState.PENDING) if reply.state is OutboxState.OFFERED else reply
+        for reply in turn.replies
+    )
+    return replace(turn, replies=tuple(pending), body=None)
 
 
 def _as_decided(turn: TurnCommit, row: Row[Any]) -> bool:
     return row.version == turn.conversation.version and (not turn.by_bot or row.owner in _BOTS)
 
 
-def _fetch(connection: Connection, turn: TurnCommit, now: Instant) -> None:
-    """Let waiting rows travel with this turn's response; the oldest keeps its bytes for a repeat."""
+def _fetch(connection: Connection, turn: TurnCommit, now: Instant) -> int:
+    """Let earlier rows travel with this turn's response; the oldest keeps its bytes for a repeat. How many had waited
+    to be fetched."""
+    waiting = select(func.count()).where(outbox.c.id.in_(turn.fetched), outbox.c.state == OutboxState.WAITING.value)
+    waited = connection.execute(waiting).scalar_one()
     connection.execute(_FETCH, {"ids": turn.fetched, "b_message": turn.message.id, "b_now": now})
     connection.execute(update(outbox).where(outbox.c.id == turn.fetched[0]).values(body=turn.body))
+    return waited
 
 
 def _fetchable(connection: Connection, turn: TurnCommit) -> bool:
-    """Whether the rows that are to travel with this turn's reply still wait."""
+    """Whether the rows that are to travel with this turn's reply are still here."""
     if not turn.fetched:
         return True
-    waiting = select(outbox.c.id).where(outbox.c.id.in_(turn.fetched), outbox.c.state == "waiting").with_for_update()
-    return len(connection.execute(waiting).all()) == len(turn.fetched)
+    still = select(outbox.c.id).where(outbox.c.id.in_(turn.fetched), outbox.c.state.in_(_STILL_HERE)).with_for_update()
+    return len(connection.execute(still).all()) == len(turn.fetched)
 
 
 def _refreshed(connection: Connection, turn: TurnCommit, row: Row[Any], after: Mapping[str, Any]) -> Conversation:
@@ -182,12 +234,16 @@ def _refreshed(connection: Connection, turn: TurnCommit, row: Row[Any], after: M
 
 
 def _parcels(connection: Connection, conversation_id: str) -> list[Parcel]:
+    """Replies that can travel with the next response; none while one is being sent, which they would overtake."""
     rows = connection.execute(
-        select(outbox.c.id, outbox.c.text)
-        .where(outbox.c.conversation_id == conversation_id, outbox.c.state == "waiting")
-        .order_by(outbox.c.seq)
-    )
-    return [Parcel(id_, text) for id_, text in rows]
+        select(outbox.c.id, outbox.c.text, outbox.c.state)
+        .where(outbox.c.conversation_id == conversation_id, outbox.c.state.in_((*_STILL_HERE, "sending")))
+        .where(outbox.c.effect.is_(None))
+        .order_by(outbox.c.seq, outbox.c.id)
+    ).all()
+    if any(row.state == OutboxState.SENDING.value for row in rows):
+        return []
+    return [Parcel(row.id, row.text) for row in rows]
 
 
 def _queue_length(connection: Connection) -> int:

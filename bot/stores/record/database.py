@@ -18,6 +18,7 @@ from bot.messages import Instant
 T = TypeVar("T")
 READERS = 4
 POSTGRES_WRITERS = 6
+DEADLOCK = "40P01"
 
 
 class Database:
@@ -68,11 +69,15 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(threads, _transaction, engine, work)
 
 
-def _transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
+def _transaction(engine: Engine, work: Callable[[Connection], T], again: bool = True) -> T:
+    """Two transactions that wait for each other are rare: locks are taken in one order. The one that PostgreSQL gives
+    up has written nothing and is run again, once."""
     try:
         with engine.begin() as connection:
             return work(connection)
     except (OperationalError, InterfaceError) as gone:
+        if again and getattr(gone.orig, "sqlstate", None) == DEADLOCK:
+            return _transaction(engine, work, again=False)
         raise Unavailable(type(gone.orig).__name__) from gone
     except DBAPIError as failed:
         if failed.connection_invalidated:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.messages import Author, Inbound, Instant, Kind, OutboxState
@@ -67,18 +68,24 @@ class _Batch:
 
 
 class RecordIntake:
-    """ports.Intake on SQL. `holder` names this process in leases; `channels` says what kind each account is of."""
+    """ports.Intake on SQL. `holder` names this process in leases, which last `lease` seconds; `channels` says what
+    kind each account is of."""
 
-    def __init__(self, database: Database, holder: str, channels: Mapping[str, str]) -> None:
+    def __init__(self, database: Database, holder: str, channels: Mapping[str, str], lease: float = LEASE) -> None:
         self._database = database
         self._holder = holder
         self._channels = channels
+        self._lease = lease
 
     async def accept(self, inbounds: Sequence[Inbound]) -> list[Accepted]:
         return await self._database.write(lambda connection: self._accept(connection, inbounds))
 
     async def replied(self, account: str, dedup_key: str) -> Delivered | None:
-        return await self._database.write(lambda connection: self._replied(connection, account, dedup_key))
+        """Read-only as long as there is nothing to serve: many requests may be looking, many times a second."""
+        found = await self._database.read(lambda connection: _replied(connection, account, dedup_key))
+        if found is None or found.state is not OutboxState.OFFERED:
+            return found
+        return await self._database.write(lambda connection: self._ask_again(connection, account, dedup_key))
 
     async def offer(self, outbox_id: str, body: bytes) -> bool:
         """A repeat can carry a reply that is not on its way yet; False if it is, or if earlier ones come first."""
@@ -98,10 +105,11 @@ class RecordIntake:
         fresh = [inbound for inbound, id_ in zip(inbounds, ids, strict=True) if id_ in new]
         threads = threads_of(connection, fresh, self._channels, now) if fresh else {}
         batch = _Batch(now, self._holder)
+        repeats = _repeats(connection, [one for one, id_ in zip(inbounds, ids, strict=True) if id_ not in new])
         accepted = [
             self._arrive(batch, threads[inbound.account, inbound.handle, inbound.thread], inbound, id_)
             if id_ in new
-            else _repeat(connection, inbound)
+            else repeats[inbound.account, inbound.dedup_key].pop(0)
             for inbound, id_ in zip(inbounds, ids, strict=True)
         ]
         if fresh:
@@ -141,56 +149,30 @@ class RecordIntake:
         if inbound.kind not in _SILENT and thread.opens_window(inbound.kind, batch.now):
             batch.heard.append({"b_id": thread.id, "b_at": batch.now, "b_kind": inbound.kind.value})
             thread.heard(batch.now, inbound.kind)
-        held = thread.take_lease(batch.holder, batch.now, LEASE)
+        held = thread.take_lease(batch.holder, batch.now, self._lease)
         work = thread.work(id_, inbound, batch.now) if held and not thread.behind else None
         return Accepted(id_, thread.id, 1, held, work)
 
-    def _replied(self, connection: Connection, account: str, dedup_key: str) -> Delivered | None:
-        receipt = connection.execute(
-            select(receipts.c.message_id, receipts.c.conversation_id, messages.c.seq, conversations.c.handled_seq)
-            .join(messages, messages.c.id == receipts.c.message_id)
-            .join(conversations, conversations.c.id == receipts.c.conversation_id)
-            .where(receipts.c.account == account, receipts.c.dedup_key == dedup_key)
-        ).first()
-        if receipt is None or receipt.handled_seq < receipt.seq:
-            return None
-        row = connection.execute(
-            select(outbox)
-            .where(outbox.c.answers == receipt.message_id, outbox.c.conversation_id == receipt.conversation_id)
-            .where(outbox.c.effect.is_(None))
-            .order_by(outbox.c.seq)
-            .limit(1)
-        ).first()
-        if row is None:
-            return Delivered("", OutboxState.SENT)
-        if row.state == OutboxState.OFFERED.value:  # asked for again: twenty more seconds
-            now = self._database.now(connection)
-            connection.execute(update(outbox).where(outbox.c.id == row.id).values(state_at=now, written=False))
-        return Delivered(row.id, OutboxState(row.state), row.body, text=row.text)
+    def _ask_again(self, connection: Connection, account: str, dedup_key: str) -> Delivered | None:
+        """An offered reply is asked for again: it stays open for as long again."""
+        now = self._database.now(connection)
+        found = _replied(connection, account, dedup_key)
+        if found is not None and found.state is OutboxState.OFFERED:
+            connection.execute(update(outbox).where(outbox.c.id == found.id).values(state_at=now, written=False))
+        return found
 
     def _offer(self, connection: Connection, outbox_id: str, body: bytes) -> bool:
-        row = connection.execute(select(outbox).where(outbox.c.id == outbox_id)).one()
+        """The conversation is locked before its rows, as turns and claims do."""
+        row = connection.execute(select(outbox.c.conversation_id, outbox.c.seq).where(outbox.c.id == outbox_id)).one()
         locked(connection, [row.conversation_id])
-        open_ones = (OutboxState.PENDING.value, OutboxState.WAITING.value)
-        earlier = outbox.alias()
-        first = ~exists().where(
-            earlier.c.conversation_id == row.conversation_id,
-            earlier.c.seq < row.seq,
-            earlier.c.state.in_((*open_ones, OutboxState.SENDING.value)),
-        )
         now = self._database.now(connection)
-        moved = connection.execute(
-            update(outbox)
-            .where(outbox.c.id == outbox_id, outbox.c.state.in_(open_ones), first)
-            .values(state=OutboxState.OFFERED.value, body=body, state_at=now, written=False)
-        ).rowcount
-        if moved and row.state == OutboxState.WAITING.value:
-            connection.execute(
-                update(conversations)
-                .where(conversations.c.id == row.conversation_id)
-                .values(waiting=conversations.c.waiting - 1)
-            )
-        return bool(moved)
+        offered = {"state": OutboxState.OFFERED.value, "body": body, "state_at": now, "written": False}
+        for state in (OutboxState.PENDING, OutboxState.WAITING):
+            still = (outbox.c.id == outbox_id, outbox.c.state == state.value, ~_earlier_ones(row))
+            if connection.execute(update(outbox).where(*still).values(offered)).rowcount:
+                _count_waiting(connection, row.conversation_id, -(state is OutboxState.WAITING))
+                return True
+        return False
 
     def _take_up(self, connection: Connection, limit: int) -> list[str]:
         now = self._database.now(connection)
@@ -206,14 +188,58 @@ class RecordIntake:
         )
         if ids:
             connection.execute(
-                update(conversations).where(c.id.in_(ids)).values(lease=self._holder, lease_until=now + LEASE)
+                update(conversations).where(c.id.in_(ids)).values(lease=self._holder, lease_until=now + self._lease)
             )
         return ids
 
 
-def _repeat(connection: Connection, inbound: Inbound) -> Accepted:
-    row = connection.execute(_REPEAT, {"a": inbound.account, "k": inbound.dedup_key}).one()
-    return Accepted(row.message_id, row.conversation_id, row.attempt)
+def _repeats(connection: Connection, inbounds: Sequence[Inbound]) -> dict[tuple[str, str], list[Accepted]]:
+    """What came of each repeat, by account and key. In the order of the keys, so that two processes that were sent the
+    same repeats never wait in a circle."""
+    counted = defaultdict[tuple[str, str], list[Accepted]](list)
+    for account, key in sorted((inbound.account, inbound.dedup_key) for inbound in inbounds):
+        row = connection.execute(_REPEAT, {"a": account, "k": key}).one()
+        counted[account, key].append(Accepted(row.message_id, row.conversation_id, row.attempt))
+    return counted
+
+
+def _replied(connection: Connection, account: str, dedup_key: str) -> Delivered | None:
+    """What the turn of a message said first; None as long as there was no turn."""
+    receipt = connection.execute(
+        select(receipts.c.message_id, receipts.c.conversation_id, messages.c.seq, conversations.c.handled_seq)
+        .join(messages, messages.c.id == receipts.c.message_id)
+        .join(conversations, conversations.c.id == receipts.c.conversation_id)
+        .where(receipts.c.account == account, receipts.c.dedup_key == dedup_key)
+    ).first()
+    if receipt is None or receipt.handled_seq < receipt.seq:
+        return None
+    row = connection.execute(
+        select(outbox)
+        .where(outbox.c.answers == receipt.message_id, outbox.c.conversation_id == receipt.conversation_id)
+        .where(outbox.c.effect.is_(None))
+        .order_by(outbox.c.seq)
+        .limit(1)
+    ).first()
+    if row is None:
+        return Delivered("", OutboxState.SENT)
+    return Delivered(row.id, OutboxState(row.state), row.body, text=row.text)
+
+
+def _earlier_ones(row: Row[str, int]) -> ColumnElement[bool]:
+    """Whether something said before is still on its way."""
+    earlier = outbox.alias()
+    return exists().where(
+        earlier.c.conversation_id == row.conversation_id,
+        earlier.c.seq < row.seq,
+        earlier.c.effect.is_(None),
+        earlier.c.state.in_(("pending", "waiting", "sending")),
+    )
+
+
+def _count_waiting(connection: Connection, conversation_id: str, more: int) -> None:
+    if more:
+        count_on = {"waiting": conversations.c.waiting + more}
+        connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(count_on))
 
 
 def _inbound_row(inbound: Inbound, id_: str, thread: Thread, now: Instant) -> dict[str, Any]:

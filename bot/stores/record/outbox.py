@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, case, exists, or_, select, update
 
-from bot.messages import Author, Effect, Instant, Outbound, OutboxState
+from bot.messages import Author, Effect, Instant, Outbound, OutboxState, Owner
 from bot.stores.record import eventlog
 from bot.stores.record.database import Database
-from bot.stores.record.rows import conversation_of, locked, seen
-from bot.stores.record.tables import conversations, outbox
+from bot.stores.record.rows import CONVERSATION, conversation_of, locked, seen
+from bot.stores.record.tables import OPEN, conversations, outbox
 from bot.turns import Delivered, Due, Happened
 
 OFFER_LASTS = 20.0
@@ -20,7 +21,8 @@ _SETTLED = {OutboxState.FAILED: "delivery_failed", OutboxState.IN_DOUBT: "delive
 o, before = outbox.c, outbox.alias("before")
 _EARLIER = exists().where(
     before.c.conversation_id == o.conversation_id,
-    before.c.seq < o.seq,
+    before.c.seq <= o.seq,
+    or_(before.c.seq < o.seq, and_(before.c.seq == o.seq, before.c.id < o.id)),  # a long text's pieces share its place
     before.c.effect.is_(None) == o.effect.is_(None),
     or_(
         before.c.state.in_(("pending", "sending")),
@@ -29,10 +31,15 @@ _EARLIER = exists().where(
 )
 _DUE = (
     select(o.id, o.conversation_id, o.seq, o.attempts, o.author, o.text, o.effect)
-    .where(o.state == "pending", o.due_at <= bindparam("now"), ~_EARLIER)
+    .where(OPEN, o.state == "pending", o.due_at <= bindparam("now"), ~_EARLIER)
     .order_by(o.id)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
+)
+_TALKS = CONVERSATION.where(conversations.c.id.in_(bindparam("ids", expanding=True)))
+_TALKS_OF = select(o.conversation_id).where(o.id.in_(bindparam("ids", expanding=True)))
+_UNDER_WAY = select(o.id, o.conversation_id, o.author, o.effect).where(
+    o.id.in_(bindparam("ids", expanding=True)), o.state == "sending"
 )
 _SENDING = (
     update(outbox)
@@ -53,10 +60,12 @@ _SETTLE = (
 
 
 class RecordOutbox:
-    """ports.Outbox on SQL."""
+    """ports.Outbox on SQL. `offers`: for how many seconds an offered reply that nobody noted as written holds up what
+    comes after it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, offers: float = OFFER_LASTS) -> None:
         self._database = database
+        self._offers = offers
 
     async def take(self, limit: int) -> list[Due]:
         return await self._database.write(lambda connection: self._take(connection, limit))
@@ -72,7 +81,7 @@ class RecordOutbox:
 
     def _take(self, connection: Connection, limit: int) -> list[Due]:
         now = self._database.now(connection)
-        rows = connection.execute(_DUE, {"now": now, "most": limit, "offers": now - OFFER_LASTS}).all()
+        rows = connection.execute(_DUE, {"now": now, "most": limit, "offers": now - self._offers}).all()
         if not rows:
             return []
         connection.execute(_SENDING, {"ids": [row.id for row in rows], "b_now": now})
@@ -80,24 +89,26 @@ class RecordOutbox:
         return [_due(row, talks[row.conversation_id]) for row in rows]
 
     def _settle(self, connection: Connection, delivered: Sequence[Delivered]) -> None:
-        now = self._database.now(connection)
-        locked(connection, _talks_of(connection, delivered))
-        connection.execute(_SETTLE, [_settlement(one, now) for one in delivered])
-        counted = [one.id for one in delivered if one.state is OutboxState.SENT]
-        if counted:
-            _count_in_window(connection, counted)
-        _tell(connection, [one for one in delivered if one.state in _SETTLED], now)
+        """Conversations are locked before their rows, in the order of their ids, as turns and claims do."""
+        now, news = self._database.now(connection), {one.id: one for one in delivered}
+        talks = locked(connection, connection.execute(_TALKS_OF, {"ids": list(news)}).scalars().all())
+        rows: Sequence[Row[Any]] = connection.execute(_UNDER_WAY, {"ids": list(news)}).all()
+        if rows:
+            fates = [_Fate(talks[row.conversation_id], row, _or_cancelled(news[row.id], row, talks)) for row in rows]
+            connection.execute(_SETTLE, [_settlement(fate.now, now) for fate in fates])
+            _count_in_window(connection, [fate for fate in fates if fate.now.state is OutboxState.SENT])
+            _tell(connection, [fate for fate in fates if fate.now.state in _SETTLED], now)
 
     def _close_offers(self, connection: Connection, age: float) -> int:
         """Nobody asked again: the platform has the reply, unless our process died before writing it."""
         now = self._database.now(connection)
         fate = case((o.written, OutboxState.SENT.value), else_=OutboxState.IN_DOUBT.value)
-        closing = update(outbox).where(o.state == "offered", o.state_at < now - age)
+        closing = update(outbox).where(OPEN, o.state == "offered", o.state_at < now - age)
         return connection.execute(closing.values(state=fate, state_at=now, body=None)).rowcount
 
     def _doubt(self, connection: Connection, age: float) -> int:
         since = self._database.now(connection) - age
-        orphans = connection.execute(select(o.id).where(o.state == "sending", o.state_at < since)).scalars().all()
+        orphans = connection.execute(select(o.id).where(OPEN, o.state == "sending", o.state_at < since)).scalars().all()
         if orphans:
             self._settle(connection, [Delivered(id_, OutboxState.IN_DOUBT, error="sender_died") for id_ in orphans])
         return len(orphans)
@@ -130,22 +141,39 @@ def _settlement(one: Delivered, now: Instant) -> dict[str, Any]:
     }
 
 
-def _count_in_window(connection: Connection, ids: Sequence[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Fate:
+    """What becomes of a row that was under way, and the conversation it belongs to, locked."""
+
+    talk: Row[Any]
+    row: Row[Any]
+    now: Delivered
+
+
+def _or_cancelled(one: Delivered, row: Row[Any], talks: Mapping[str, Row[Any]]) -> Delivered:
+    """What the bot was about to say again is not said any more once a person has claimed the conversation."""
+    claimed = talks[row.conversation_id].owner == Owner.AGENT.value
+    if one.state is OutboxState.PENDING and row.author == Author.BOT.value and claimed and row.effect is None:
+        return replace(one, state=OutboxState.CANCELLED)
+    return one
+
+
+def _count_in_window(connection: Connection, sent: Sequence[_Fate]) -> None:
     """Messages that we sent by ourselves use up the platform's reply window. Effects do not."""
-    of_rows = select(o.conversation_id).where(o.id.in_(ids), o.effect.is_(None))
-    connection.execute(
-        update(conversations)
-        .where(conversations.c.id.in_(of_rows))
-        .values(sent_in_window=conversations.c.sent_in_window + 1)
-    )
+    for fate in sent:
+        if fate.row.effect is None:
+            this = update(conversations).where(conversations.c.id == fate.talk.id)
+            connection.execute(this.values(sent_in_window=conversations.c.sent_in_window + 1))
 
 
-def _tell(connection: Connection, failed: Sequence[Delivered], now: Instant) -> None:
+def _tell(connection: Connection, fates: Sequence[_Fate], now: Instant) -> None:
     """An event for each delivery that people must see to."""
-    for one in failed:
-        id_ = connection.execute(select(o.conversation_id).where(o.id == one.id)).scalar_one()
-        row = locked(connection, [id_])[id_]
-        seq = row.event_seq + 1
+    last = {fate.talk.id: fate.talk.event_seq for fate in fates}
+    entries = []
+    for fate in fates:
+        talk, what = fate.talk, Happened(_SETTLED[fate.now.state], "system", data={"code": fate.now.error})
+        last[talk.id] += 1
+        entries.append(eventlog.EventEntry(talk.id, last[talk.id], talk.channel, talk.account, what, talk.case_id))
+    for id_, seq in last.items():
         connection.execute(update(conversations).where(conversations.c.id == id_).values(event_seq=seq))
-        what = Happened(_SETTLED[one.state], "system", data={"code": one.error})
-        eventlog.append(connection, [eventlog.EventEntry(id_, seq, row.channel, row.account, what, row.case_id)], now)
+    eventlog.append(connection, entries, now)

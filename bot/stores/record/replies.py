@@ -32,7 +32,6 @@ class Sheet:
         ids = tuple(self.reply(turn, reply, after) for reply in turn.replies if reply.here)
         for effect in turn.effects:
             self.outbox.append(_effect_row(turn, effect, after, self.now))
-        after["waiting"] -= len(turn.fetched)
         for what in turn.events:
             after["event_seq"] += 1
             entry = eventlog.EventEntry(

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 
 metadata = MetaData()
@@ -150,12 +151,16 @@ outbox = Table(
     _text("error"),
     _text("platform_id"),
 )
+# The few rows that are not done with. As literals, word by word in the index and in queries: SQLite takes a partial
+# index for nothing less, and would read the whole outbox twice a second instead.
+_UNDONE = ("offered", "pending", "waiting", "sending")
+OPEN = outbox.c.state.in_([literal_column(f"'{state}'", String) for state in _UNDONE])
 Index(
     "outbox_open",
     outbox.c.state,
     outbox.c.due_at,
-    sqlite_where=outbox.c.state.in_(("offered", "pending", "waiting", "sending")),
-    postgresql_where=outbox.c.state.in_(("offered", "pending", "waiting", "sending")),
+    sqlite_where=OPEN,
+    postgresql_where=OPEN,
 )
 Index("outbox_conversation", outbox.c.conversation_id, outbox.c.seq)
 Index("outbox_answers", outbox.c.answers)

@@ -1,0 +1,93 @@
+"""What every engine owes to the journey, whatever it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.errors import EngineFailed
+from bot.intents.understanding.semantic import SemanticEngine
+from bot.intents.understanding.training import learn
+from bot.messages import Understanding, Utterance
+from bot.ports import Engine
+
+TAUGHT: Sequence[tuple[str, Sequence[str]]] = (
+    ("hours", ("几点开门", "你们周末营业吗", "营业时间", "what are your opening hours", "are you open on sunday")),
+    ("refund", ("怎么退款", "我要退货", "钱什么时候退给我", "how do I get a refund", "I want my money back")),
+    ("delivery", ("多久能送到", "快递几天到", "什么时候发货", "how long does delivery take", "when will it arrive")),
+    ("points", ("我有多少积分", "查积分", "积分余额", "how many points do I have", "my points balance")),
+)
+ODD = ("", " ", "\x00", "\ud800", "?!?!", "😀😀😀", "啊" * 10_000, "a" * 10_000, "\u202e\u200b\u0301", "<xml>]]>", "1")
+
+
+@cache
+def semantic() -> Engine:
+    engine = SemanticEngine()
+    engine.take_up(7, learn(TAUGHT, 0.95).model)
+    return engine
+
+
+@pytest.fixture(params=[semantic], ids=["semantic"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    make: Callable[[], Engine] = request.param
+    return make()
+
+
+def asked(engine: Engine, *texts: str) -> list[Understanding]:
+    return engine.understand([Utterance(text, "zh", 7) for text in texts])
+
+
+def test_every_utterance_gets_one_understanding_in_order(engine: Engine) -> None:
+    understood = asked(engine, "weekend opening times?", "退款怎么弄", "weekend opening times?", "送货要几天")
+    assert [one.candidates[0].intent for one in understood] == ["hours", "refund", "hours", "delivery"]
+
+
+def test_nothing_asked_is_nothing_understood(engine: Engine) -> None:
+    assert engine.understand([]) == []
+
+
+def test_candidates_are_ranked_probabilities_of_known_intents(engine: Engine) -> None:
+    for one in asked(engine, "weekend opening times?", "我的积分还有多少分", "the weather is nice"):
+        confidences = [candidate.confidence for candidate in one.candidates]
+        assert confidences == sorted(confidences, reverse=True)
+        assert all(0 <= confidence <= 1 for confidence in confidences)
+        assert sum(confidences) <= 1.001
+        assert {candidate.intent for candidate in one.candidates} <= {intent for intent, _ in TAUGHT}
+
+
+def test_an_example_in_another_dress_is_exact(engine: Engine) -> None:
+    for one in asked(engine, "幾點開門？", "  几点 开门!!", "你好，请问几点开门？谢谢", "WHAT ARE YOUR OPENING HOURS"):
+        assert one.exact
+        assert one.candidates[0].intent == "hours"
+        assert one.candidates[0].confidence >= 0.99
+
+
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
+def test_odd_texts_are_not_understood_but_never_an_error(engine: Engine, odd: str) -> None:
+    (one,) = asked(engine, odd)
+    assert not one.exact
+    assert not one.candidates or one.candidates[0].confidence < 0.5
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(max_size=60), max_size=6))
+def test_any_text_at_all_is_understood_somehow(texts: list[str]) -> None:
+    assert len(asked(semantic(), *texts)) == len(texts)
+
+
+def test_an_edition_that_was_never_taken_up_is_a_failure_the_journey_knows(engine: Engine) -> None:
+    with pytest.raises(EngineFailed):
+        engine.understand([Utterance("几点开门", "zh", 8)])
+
+
+def test_many_threads_ask_at_once_and_hear_what_one_would(engine: Engine) -> None:
+    texts = [f"{words} {number}" for number in range(8) for words in ("how long is delivery", "退款多久", "积分查询")]
+    alone = asked(engine, *texts)
+    with ThreadPoolExecutor(6) as pool:
+        for answers in pool.map(lambda _: asked(semantic(), *texts), range(12)):
+            assert answers == alone

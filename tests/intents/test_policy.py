@@ -1,0 +1,200 @@
+"""The promise in action: what is answered, asked back, or handed to a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.intents import faq
+from bot.intents.policy import DidYouMean, Over, Route, Say, Use, decide
+from bot.knowledge.content import Bilingual
+from bot.knowledge.editions import Edition, Thresholds
+from bot.knowledge.entries import Entry
+from bot.messages import (
+    Answer,
+    Ask,
+    Candidate,
+    Conversation,
+    Decision,
+    HandOff,
+    Heard,
+    Identity,
+    Kind,
+    Reason,
+    Turn,
+    Understanding,
+)
+
+
+def entry(name: str, **more: Any) -> Entry:
+    written = {
+        "id": name,
+        "title": {"zh": f"{name} 标题", "en": f"About {name}"},
+        "examples": {"zh": [f"{name} 怎么办"], "en": [f"what about {name}"]},
+        "answers": {"zh": f"{name} 的回答", "en": {"default": f"The answer on {name}", "twitter": f"In short: {name}"}},
+    }
+    return Entry.model_validate(written | more)
+
+
+ENTRIES = [
+    entry("hours"),
+    entry("refund"),
+    entry("delivery"),
+    entry("gifts"),
+    entry("medicine", target_precision=0.99),
+    entry("sale", valid_to="2020-01-01"),
+    entry("points", skill="points"),
+    entry("complaint", handoff="always", signal="anger"),
+    entry("damaged", handoff="always"),
+    entry("person", skill="person", signal="person"),
+    entry("unhelpful", signal="dissatisfied", small_talk=True),
+    entry("hello", small_talk=True),
+]
+ASK = Bilingual.model_validate({"zh": "您是想问：\n{choices}", "en": "Did you mean:\n{choices}"})
+EDITION = Edition(
+    4,
+    {one.id: one for one in ENTRIES},
+    {"ask.did_you_mean": ASK},
+    Thresholds(answer=0.8, ask=0.3, stricter={"medicine": 0.95}),
+)
+
+
+def turn(text: str = "嗯", language: str = "zh", **slots: Any) -> Turn:
+    identity = Identity("i", "c", "shop", "alice")
+    heard = Heard("m", "k", 1, "d", Kind.TEXT, text, 1_790_000_000.0)
+    conversation = Conversation("k", "shop", "wechat", identity, slots=slots)
+    return Turn(heard, conversation, Understanding(), language, 4, 1_790_000_000.0)
+
+
+def meant(**confidences: float) -> Understanding:
+    return Understanding(tuple(Candidate(name, sure) for name, sure in confidences.items()))
+
+
+def decided(understanding: Understanding, at: Turn, channel: str = "wechat") -> Decision:
+    return faq.respond(decide(understanding, EDITION, at), EDITION, at, channel)
+
+
+def test_what_is_sure_enough_is_answered() -> None:
+    assert decide(meant(hours=0.81, refund=0.1), EDITION, turn()) == Say("hours", 0.81)
+
+
+def test_an_entry_that_asks_for_more_certainty_is_asked_back_below_it() -> None:
+    assert decide(meant(medicine=0.9), EDITION, turn()) == DidYouMean(("medicine",), 0.9)
+    assert decide(meant(medicine=0.96), EDITION, turn()) == Say("medicine", 0.96)
+
+
+def test_an_example_word_for_word_is_answered_whatever_the_threshold() -> None:
+    exact = Understanding((Candidate("medicine", 0.9),), exact=True)
+    assert decide(exact, EDITION, turn()) == Say("medicine", 0.9)
+
+
+def test_a_skill_answers_its_own_entry() -> None:
+    assert decide(meant(points=0.9), EDITION, turn()) == Use("points", "points", 0.9)
+
+
+def test_at_most_three_choices_are_offered_likeliest_first() -> None:
+    unsure = meant(refund=0.5, hours=0.45, gifts=0.4, delivery=0.35)
+    assert decide(unsure, EDITION, turn()) == DidYouMean(("refund", "hours", "gifts"), 0.5)
+
+
+def test_only_choices_worth_it_are_offered() -> None:
+    assert decide(meant(refund=0.5, hours=0.29), EDITION, turn()) == DidYouMean(("refund",), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("understanding", "slots"),
+    [
+        (meant(refund=0.29), {}),
+        (meant(refund=0.7), {"asked": 1}),
+        (Understanding(), {}),
+        (meant(an_entry_that_is_gone=0.9), {}),
+    ],
+    ids=["nothing likely", "asked before", "nothing understood", "entry unpublished"],
+)
+def test_a_person_takes_over_when_the_bot_would_have_to_guess(
+    understanding: Understanding, slots: dict[str, Any]
+) -> None:
+    route = decide(understanding, EDITION, turn(**slots))
+    assert isinstance(route, Over)
+    assert route.reason is Reason.UNSURE
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("complaint", Reason.ANGER), ("damaged", Reason.ALWAYS), ("person", Reason.ASKED)]
+)
+def test_some_wishes_go_to_a_person_at_once(name: str, reason: Reason) -> None:
+    assert decide(meant(**{name: 0.9}), EDITION, turn()) == Over(reason, name, 0.9)
+
+
+def test_the_second_dissatisfied_turn_goes_to_a_person() -> None:
+    first = decided(meant(unhelpful=0.9), turn())
+    assert isinstance(first, Answer)
+    assert first.slots["dissatisfied"] == 1
+    assert decide(meant(unhelpful=0.9), EDITION, turn(**first.slots)) == Over(Reason.DISSATISFIED, "unhelpful", 0.9)
+
+
+@pytest.mark.parametrize(
+    ("understanding", "route"),
+    [
+        (meant(hello=0.6, hours=0.35), DidYouMean(("hours",), 0.35)),
+        (meant(hello=0.9, hours=0.1), Say("hello", 0.9)),
+        (Understanding((Candidate("hello", 0.99), Candidate("hours", 0.4)), exact=True), Say("hello", 0.99)),
+    ],
+    ids=["a question shines through", "nothing else", "word for word"],
+)
+def test_small_talk_is_tried_last(understanding: Understanding, route: Route) -> None:
+    assert decide(understanding, EDITION, turn()) == route
+
+
+@pytest.mark.parametrize("reply", ["2", "２", " 2. ", "About refund", "refund 标题", "②"])
+def test_a_choice_is_picked_by_number_or_title(reply: str) -> None:
+    at = turn(reply, choices=["hours", "refund"], asked=1)
+    assert decide(meant(gifts=0.9), EDITION, at) == Say("refund", 1.0)
+
+
+@pytest.mark.parametrize("reply", ["3", "0", "12", "no"])
+def test_what_is_no_choice_is_understood_like_any_text(reply: str) -> None:
+    at = turn(reply, choices=["hours", "refund"], asked=1)
+    assert decide(meant(gifts=0.9), EDITION, at) == Say("gifts", 0.9)
+
+
+def test_a_number_without_choices_picks_nothing() -> None:
+    assert decide(meant(hours=0.1), EDITION, turn("1")) == Over(Reason.UNSURE, confidence=0.1)
+
+
+def test_the_question_back_lists_titles_and_remembers_what_it_offered() -> None:
+    ask = decided(meant(refund=0.5, hours=0.4), turn("?", "en", last_intent="gifts"))
+    assert isinstance(ask, Ask)
+    assert ask.text == "Did you mean:\n1. About refund\n2. About hours"
+    assert ask.choices == ("refund", "hours")
+    assert ask.slots == {"last_intent": "gifts", "choices": ["refund", "hours"], "asked": 1}
+
+
+def test_an_answer_is_in_the_customers_language_and_for_the_channel() -> None:
+    chinese, english = (decided(meant(hours=0.9), turn(language=language)) for language in ("zh", "en"))
+    short = decided(meant(hours=0.9), turn(language="en"), "twitter")
+    assert [one.text for one in (chinese, english, short) if isinstance(one, Answer)] == [
+        "hours 的回答",
+        "The answer on hours",
+        "In short: hours",
+    ]
+
+
+def test_an_answer_forgets_the_question_back_and_remembers_its_topic() -> None:
+    answer = decided(meant(hours=0.9), turn(asked=1, choices=["refund"]))
+    assert isinstance(answer, Answer)
+    assert answer.slots == {"last_intent": "hours"}
+    assert (answer.entry, answer.confidence) == ("hours", 0.9)
+
+
+def test_an_answer_that_holds_no_longer_is_a_persons() -> None:
+    over = decided(meant(sale=0.9), turn())
+    assert isinstance(over, HandOff)
+    assert (over.reason, over.detail, over.entry) == (Reason.UNSURE, "not_valid_now", "sale")
+
+
+def test_words_of_an_entry_that_always_goes_to_a_person_are_said_first() -> None:
+    over = decided(meant(damaged=0.9), turn())
+    assert isinstance(over, HandOff)
+    assert over.text == "damaged 的回答"

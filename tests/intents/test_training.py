@@ -1,0 +1,154 @@
+"""Training: the promise it makes, what it does with little, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from bot.errors import EngineFailed, SettingError
+from bot.intents.understanding.descent import Point, lowest
+from bot.intents.understanding.fitting import EXPERIENCE, logistic
+from bot.intents.understanding.model import Model
+from bot.intents.understanding.semantic import SemanticEngine
+from bot.intents.understanding.thresholds import Outcomes, answer_from, ask_from
+from bot.intents.understanding.training import Trained, learn, train
+from bot.knowledge.entries import Base, Entry
+from bot.messages import Understanding, Utterance
+
+Taught = Sequence[tuple[str, Sequence[str]]]
+SHOP: Taught = (
+    ("hours", ("几点开门", "营业时间", "周末开吗", "what are your opening hours", "are you open on sundays")),
+    ("refund", ("怎么退款", "我要退货", "how do I get a refund", "I want my money back", "退钱给我")),
+    ("delivery", ("多久能送到", "快递几天到", "how long does delivery take", "when will my order arrive")),
+)
+
+
+def ask(trained: Trained, text: str) -> Understanding:
+    engine = SemanticEngine()
+    engine.take_up(1, trained.model)
+    return engine.understand([Utterance(text, "en", 1)])[0]
+
+
+def outcomes(confidence: np.ndarray[tuple[int], np.dtype[np.float64]], seed: int = 3) -> Outcomes:
+    """Texts that come out right exactly as often as their confidence says."""
+    draw = np.random.default_rng(seed).random((2, len(confidence)))
+    right = draw[0] < confidence
+    return Outcomes(confidence, right, right | (draw[1] < 0.5), np.ones(len(confidence)))
+
+
+def test_the_same_base_gives_the_same_bytes() -> None:
+    assert learn(SHOP, 0.95).model == learn(SHOP, 0.95).model
+
+
+def test_a_model_comes_back_from_its_bytes_as_it_was() -> None:
+    written = learn(SHOP, 0.95).model
+    assert Model.from_bytes(written).to_bytes() == written
+
+
+@pytest.mark.parametrize("junk", [b"", b"PK\x03\x04", b"x" * 5000, learn(SHOP, 0.95).model[:-700]])
+def test_bytes_that_are_no_model_are_refused(junk: bytes) -> None:
+    with pytest.raises(EngineFailed):
+        SemanticEngine().take_up(1, junk)
+
+
+def test_one_entry_with_one_example_can_be_learned() -> None:
+    trained = learn([("hours", ["what are your opening hours"])], 0.95)
+    near, far = ask(trained, "what time do you open?"), ask(trained, "who won the world cup 1998")
+    assert near.candidates[0].confidence > 0.6
+    assert far.candidates[0].confidence < 0.2
+
+
+def test_one_example_for_each_entry_is_enough_to_tell_them_apart() -> None:
+    trained = learn([(intent, ways[:1]) for intent, ways in SHOP], 0.95)
+    assert ask(trained, "几点关门").candidates[0].intent == "hours"
+    assert ask(trained, "退款要怎么申请").candidates[0].intent == "refund"
+
+
+def test_the_same_example_under_two_entries_is_sure_of_neither() -> None:
+    trained = learn([("a", ["can I bring my dog"]), ("b", ["can I bring my dog"])], 0.95)
+    both = ask(trained, "can I bring my dog")
+    assert not both.exact
+    assert {one.intent for one in both.candidates} == {"a", "b"}
+    assert both.candidates[0].confidence < trained.thresholds.answer
+
+
+def test_examples_without_a_readable_sign_are_no_obstacle() -> None:
+    trained = learn([("empty", ["\x00", " "]), ("hours", ["opening hours"])], 0.95)
+    assert ask(trained, "opening hours please").candidates[0].intent == "hours"
+
+
+def test_a_base_without_entries_is_refused_with_a_mend() -> None:
+    with pytest.raises(SettingError, match="write at least one"):
+        train(Base(), 0.95)
+
+
+def test_an_entry_of_its_own_precision_is_only_ever_stricter() -> None:
+    def entry(number: int, precision: float | None) -> Entry:
+        ways = [f"question {number} about {word}" for word in ("tea", "cups", "water", "price")]
+        return Entry.model_validate(
+            {
+                "id": f"entry-{number}",
+                "title": {"zh": f"第{number}题", "en": f"Question {number}"},
+                "examples": {"zh": [f"第{number}个问题"], "en": ways},
+                "answers": {"zh": "答", "en": "Answer"},
+                "target_precision": precision,
+            }
+        )
+
+    base = Base({f"entry-{number}": entry(number, {1: 0.99, 2: 0.6}.get(number)) for number in range(4)})
+    thresholds = train(base, 0.95).thresholds
+    assert set(thresholds.stricter) == {"entry-1"}
+    assert thresholds.answer_for("entry-1") >= thresholds.answer_for("entry-0") == thresholds.answer
+    assert thresholds.ask <= thresholds.answer
+
+
+def test_progress_runs_through_its_stages_to_the_end() -> None:
+    heard: list[tuple[str, float]] = []
+    learn(SHOP, 0.95, progress=lambda stage, done: heard.append((stage, done)))
+    assert list(dict.fromkeys(stage for stage, _ in heard)) == ["reading", "rehearsing", "learning"]
+    assert heard[-1] == ("learning", 1.0)
+    assert all(0 <= done <= 1 for _, done in heard)
+
+
+@pytest.mark.parametrize("target", [0.8, 0.9, 0.95, 0.98])
+def test_the_promised_precision_holds_on_texts_that_chose_no_threshold(target: float) -> None:
+    draw = np.random.default_rng(11)
+    threshold = answer_from(outcomes(draw.beta(2, 0.6, 3000)), target)
+    fresh = outcomes(draw.beta(2, 0.6, 20_000), seed=4)
+    assert fresh.precision(threshold) >= target - 0.01
+    assert fresh.coverage(threshold) > 0.2
+
+
+def test_with_little_evidence_the_confidence_itself_has_to_keep_the_promise() -> None:
+    assert answer_from(outcomes(np.full(20, 0.9)), 0.95) == 0.95
+
+
+def test_if_nothing_keeps_the_promise_only_exact_examples_are_answered() -> None:
+    assert answer_from(outcomes(np.linspace(0.1, 0.6, 500)), 0.95) > 0.98
+
+
+def test_asking_back_starts_where_every_second_list_holds_the_right_one() -> None:
+    sure = outcomes(np.linspace(0.01, 0.99, 5000))
+    confidence = sure.confidence
+    helpful = Outcomes(confidence, sure.right, np.random.default_rng(5).random(5000) < confidence, sure.weights)
+    assert ask_from(helpful, 0.9) == pytest.approx(0.5, abs=0.05)
+    assert ask_from(outcomes(confidence), 0.9) < 0.3
+
+
+def test_few_outcomes_leave_experience_nearly_as_it_was() -> None:
+    seen = np.ones((2, len(EXPERIENCE)))
+    found = logistic(seen, np.array([True, False]), np.ones(2), EXPERIENCE)
+    assert np.abs(found - EXPERIENCE).max() < 0.3
+
+
+def test_descent_finds_the_lowest_point_of_a_bowl() -> None:
+    scale = np.linspace(1, 50, 40).astype(np.float32)
+    goal = np.sin(np.arange(40)).astype(np.float32)
+
+    def bowl(point: Point) -> tuple[float, Point]:
+        off = point - goal
+        return float(scale @ (off * off)), 2 * scale * off
+
+    assert np.abs(lowest(bowl, np.zeros(40, np.float32)) - goal).max() < 0.05

@@ -1,0 +1,145 @@
+"""What the bot understands of what customers write, and what it knows that it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.intents.understanding.normalise import plain
+from bot.intents.understanding.semantic import SemanticEngine
+from bot.intents.understanding.training import elsewhere
+from bot.knowledge.editions import Edition
+from bot.knowledge.sameness import same_form
+from bot.messages import Candidate, Understanding, Utterance
+from bot.wording import language_of
+
+HERE = Path(__file__).parent
+
+
+def written(name: str) -> Any:
+    return yaml.safe_load((HERE / name).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def edition(shipped_edition: tuple[str, bytes]) -> Edition:
+    return Edition.from_json(1, shipped_edition[0])
+
+
+@pytest.fixture(scope="session")
+def engine(shipped_edition: tuple[str, bytes]) -> SemanticEngine:
+    engine = SemanticEngine()
+    engine.take_up(1, shipped_edition[1])
+    return engine
+
+
+def understood(engine: SemanticEngine, texts: Sequence[str]) -> list[Understanding]:
+    return engine.understand([Utterance(text, language_of(text), 1) for text in texts])
+
+
+def first(engine: SemanticEngine, text: str) -> Candidate:
+    return understood(engine, [text])[0].candidates[0]
+
+
+def new_paraphrases(edition: Edition) -> list[tuple[str, str]]:
+    """(text, entry) of everything in paraphrases.yaml that the knowledge base does not hold itself."""
+    examples = {
+        same_form(plain(example))
+        for entry in edition.entries.values()
+        for example in (*entry.examples.zh, *entry.examples.en, entry.title.zh, entry.title.en)
+    }
+    paraphrases: Mapping[str, list[str]] = written("paraphrases.yaml")
+    assert paraphrases.keys() <= edition.entries.keys()
+    pairs = [(text, entry) for entry, texts in paraphrases.items() for text in texts]
+    return [(text, entry) for text, entry in pairs if same_form(plain(text)) not in examples]
+
+
+def test_paraphrases_nobody_taught_are_mostly_answered_and_rightly(engine: SemanticEngine, edition: Edition) -> None:
+    asked = new_paraphrases(edition)
+    assert len(asked) >= 80
+    bests = [one.candidates[0] for one in understood(engine, [text for text, _ in asked])]
+    answered = [
+        best.intent == entry
+        for best, (_, entry) in zip(bests, asked, strict=True)
+        if best.confidence >= edition.thresholds.answer_for(best.intent)
+    ]
+    assert sum(answered) / len(answered) >= 0.95
+    assert len(answered) / len(asked) >= 0.8
+
+
+def test_chinese_is_understood_as_well_as_english(engine: SemanticEngine, edition: Edition) -> None:
+    asked = new_paraphrases(edition)
+    for language in ("zh", "en"):
+        ours = [(text, entry) for text, entry in asked if language_of(text) == language]
+        right = [first(engine, text).intent == entry for text, entry in ours]
+        assert sum(right) / len(right) >= 0.9, language
+
+
+def test_questions_about_something_else_are_not_answered(engine: SemanticEngine, edition: Edition) -> None:
+    off_topic = written("off_topic.yaml")
+    texts = [*off_topic["zh"], *off_topic["en"]]
+    assert len(texts) >= 40
+    assert not {plain(text) for text in texts} & {plain(text) for text in elsewhere()}
+    bests = [one.candidates[0] for one in understood(engine, texts)]
+    answered = [best for best in bests if best.confidence >= edition.thresholds.answer_for(best.intent)]
+    asked_back = [best for best in bests if best.confidence >= edition.thresholds.ask]
+    assert len(answered) <= 1
+    assert len(asked_back) / len(texts) <= 0.1
+
+
+@pytest.mark.parametrize("text", ["火星上能种土豆吗", "who won the world cup 1998"])
+def test_an_off_topic_question_comes_out_unsure(engine: SemanticEngine, text: str) -> None:
+    assert first(engine, text).confidence < 0.2
+
+
+@pytest.mark.parametrize(
+    ("text", "dressed"),
+    [
+        ("我想把订单取消掉", "您好，麻烦问一下我想把订单取消掉，谢谢啦！😀"),
+        ("帮我看看还剩几分积分", "幫我看看還剩幾分積分"),
+        ("where did my parcel get to", "HELLO, WHERE DID MY PARCEL GET TO?? thanks a lot"),
+    ],
+)
+def test_courtesies_case_and_script_change_nothing(engine: SemanticEngine, text: str, dressed: str) -> None:
+    assert plain(text) == plain(dressed).rstrip("?! ")
+    assert first(engine, dressed).intent == first(engine, text).intent
+    assert first(engine, dressed).confidence == pytest.approx(first(engine, text).confidence, abs=0.05)
+
+
+@pytest.mark.parametrize("courtesy", ["谢谢", "你好", "Hi", "Thank you so much", "在吗", "拜托了"])
+def test_a_mere_courtesy_is_what_was_said(courtesy: str) -> None:
+    assert plain(courtesy) == courtesy.casefold()
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("ｗｈｅｒｅ  is　my order", "where is my order"),
+        ("好好好好好好好好", "好好"),
+        ("10000分", "10000分"),
+        ("\x00 \ud83d", ""),
+    ],
+)
+def test_a_text_is_read_without_its_dress(typed: str, meant: str) -> None:
+    assert plain(typed) == meant
+
+
+SLIPS = {
+    "how do i retrun my ordr": "return-goods",
+    "wat are ur openning hours": "hours",
+    "can i get an invocie": "invoice-request",
+    "怎么取肖订单": "order-cancel",
+    "我要凯发票": "invoice-request",
+    "积份怎么查": "points",
+}
+
+
+def test_a_typing_slip_is_never_answered_wrongly(engine: SemanticEngine, edition: Edition) -> None:
+    bests = {text: first(engine, text) for text in SLIPS}
+    right = [text for text, best in bests.items() if best.intent == SLIPS[text]]
+    sure = [text for text, best in bests.items() if best.confidence >= edition.thresholds.answer_for(best.intent)]
+    assert set(sure) <= set(right)
+    assert len(right) >= 4
