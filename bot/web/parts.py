@@ -25,13 +25,14 @@ class CustomerDesk:
     """What the desk asks about the customer in front of it.
 
     limits: what their account can send now. member, points: of a verified member; both raise MemberSystemFailed.
-    intent_title: how people call an intent, by intent and language.
+    intent_title: how people call an intent, by intent and language. tier_name: the same for a member's tier.
     """
 
     limits: Callable[[Conversation, Instant], Limits]
     member: Callable[[str], Awaitable[Member | None]]
     points: Callable[[str], Awaitable[Points]]
     intent_title: Callable[[str, str], str] = lambda intent, _language: intent
+    tier_name: Callable[[str, str], str] = lambda tier, _language: tier
 
 
 @dataclass(frozen=True, slots=True)

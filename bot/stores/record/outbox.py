@@ -92,7 +92,7 @@ class RecordOutbox:
         """Conversations are locked before their rows, in the order of their ids, as turns and claims do."""
         now, news = self._database.now(connection), {one.id: one for one in delivered}
         talks = locked(connection, connection.execute(_TALKS_OF, {"ids": list(news)}).scalars().all())
-        rows: Sequence[Row[Any]] = connection.execute(_UNDER_WAY, {"ids": list(news)}).all()
+        rows = connection.execute(_UNDER_WAY, {"ids": list(news)}).all()
         if rows:
             fates = [_Fate(talks[row.conversation_id], row, _or_cancelled(news[row.id], row, talks)) for row in rows]
             connection.execute(_SETTLE, [_settlement(fate.now, now) for fate in fates])
@@ -146,11 +146,11 @@ class _Fate:
     """What becomes of a row that was under way, and the conversation it belongs to, locked."""
 
     talk: Row[Any]
-    row: Row[Any]
+    row: Any
     now: Delivered
 
 
-def _or_cancelled(one: Delivered, row: Row[Any], talks: Mapping[str, Row[Any]]) -> Delivered:
+def _or_cancelled(one: Delivered, row: Any, talks: Mapping[str, Row[Any]]) -> Delivered:
     """What the bot was about to say again is not said any more once a person has claimed the conversation."""
     claimed = talks[row.conversation_id].owner == Owner.AGENT.value
     if one.state is OutboxState.PENDING and row.author == Author.BOT.value and claimed and row.effect is None:

@@ -130,7 +130,7 @@ function showSheet(fresh = false) {
   showAbout(sheet);
 }
 
-function showHead({ line }) {
+function showHead({ line, member }) {
   const mine = line.agent === setting.me;
   const mayEnd = line.state === "waiting" || mine || ["lead", "admin"].includes(setting.role);
   const ended = !["waiting", "claimed"].includes(line.state);
@@ -143,7 +143,7 @@ function showHead({ line }) {
   const info = h("button", { type: "button", class: "quiet narrow-only info-button", onclick: toggleAbout, "aria-label": say("thread.info"), title: say("thread.info") }, "ⓘ");
   find("head").replaceChildren(
     h("button", { type: "button", class: "quiet narrow-only", onclick: () => go(null), "aria-label": say("thread.back") }, "‹"),
-    h("div", { class: "titles" }, h("h2", {}, customerName(line)), stateOf(line, mine)),
+    h("div", { class: "titles" }, h("h2", {}, member?.name || customerName(line)), stateOf(line, mine)),
     info,
     h("div", { class: "acts" }, acts));
   tick();

@@ -83,7 +83,8 @@ export function waited(since) {
 
 export const accountName = (account) => setting.accounts[account] ?? account;
 export const channelName = (channel) => sayOr(`channel.${channel}`, channel);
-export const customerName = (line) => line.customer.name || say("list.nameless");
+/** WeChat tells nobody's name; the end of the id keeps nameless customers apart. */
+export const customerName = ({ customer }) => customer.name || `${say("list.nameless")} ${customer.id.slice(-4).toUpperCase()}`;
 
 export function face(name, id) {
   let hue = 0;
