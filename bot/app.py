@@ -167,7 +167,7 @@ def assemble(deployment: Deployment, database: Database, nerve: Nerve, stand: St
     carriers: dict[str, Carrier] = {SendLinkCode.name: link_codes or NoGateway()}
     delivery = Delivery(outbox, Means(channels, carriers, journey.hear), clock, awake)
     sweeper = Sweeper(
-        Leftovers(intake, outbox, cases, RecordHousekeeping(database)),
+        Leftovers(intake, outbox, cases, RecordHousekeeping(database), delivery),
         Patience(
             config.desk.release_after_minutes * 60.0,
             config.receipts_days * DAY,

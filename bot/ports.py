@@ -159,8 +159,8 @@ class Outbox(Protocol):
         """Offered rows that no repeat asked for in `age` seconds: sent if the write was noted, else in doubt."""
         ...
 
-    async def doubt_orphans(self, age: float) -> int:
-        """Rows whose sender died: `age` seconds in sending, now in doubt. Returns how many."""
+    async def orphans(self, age: float) -> list[Due]:
+        """Rows whose sender died: `age` seconds in sending."""
         ...
 
 

@@ -126,20 +126,21 @@ class DeskPage:
     def replies(self, text: str) -> None:
         """Writes to the customer and sends with the Enter key."""
         self.drafts(text)
-        self._sends()
+        self._sends(text)
 
     def notes(self, text: str) -> None:
         """Writes something that only staff read."""
         self.drafts(text, "compose.note")
-        self._sends()
+        self._sends(text)
 
     def drafts(self, text: str, mode: str = "compose.reply") -> None:
         """Writes without sending."""
         self.page.get_by_role("radiogroup").get_by_text(self.words[mode]).click()
         self._box().fill(text)
 
-    def _sends(self) -> None:
+    def _sends(self, text: str) -> None:
         self._box().press("Enter")
+        expect(self.thread().get_by_text(text)).to_be_visible()
         expect(self._box()).to_have_value("")
 
     def _box(self) -> Locator:

@@ -68,7 +68,7 @@ class Product:
 
 @contextmanager
 def started(folder: Path, edition: tuple[str, bytes] | None = None, **changes: Any) -> Iterator[Product]:
-    """Runs in `folder` with `edition`, or trains its own first. changes: settings, e.g. desk={"minutes_per_case": 3}."""
+    """Runs in `folder` with `edition`, or trains its own first. changes: settings, e.g. linking={"attempts": 5}."""
     config = _settings(folder, changes)
     if edition is not None:
         _publish(config, edition)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import redis
 from cluster import Cluster
+from fleet import Household, answering
 from storm import Fault, Stage
 
 from bot.simulators.wechat.faults import Faults
@@ -32,6 +33,24 @@ def stop_worker(number: int) -> Fault:
         worker.start()
 
     return fault
+
+
+async def kill_supervisor(stage: Stage) -> None:
+    house = stage.fleet
+    assert isinstance(house, Household)
+    await asyncio.to_thread(house.kill)
+    await asyncio.sleep(0.5)
+    house.start()
+    await asyncio.to_thread(answering, house.port)
+
+
+async def kill_children(stage: Stage) -> None:
+    """One worker and the nerve; the supervisor starts them again."""
+    house = stage.fleet
+    assert isinstance(house, Household)
+    for child in [*house.children(" worker ")[:1], *house.children("valkey-server")[:1]]:
+        child.kill()
+    await asyncio.sleep(1.0)
 
 
 async def kill_nerve(stage: Stage) -> None:

@@ -17,15 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import yaml
 from ground import free_port
 from shop import ROOT
+from sqlalchemy import text
 
 from bot.simulators.wechat import SimulatedAccount
 from bot.stores.embedded import EmbeddedValkey
 from bot.stores.record.database import Database
 from bot.stores.record.editions import RecordEditions
 from bot.stores.record.migrate import migrate
+from bot.stores.record.tables import metadata
+from bot.tether import tethered
 
 INTERVAL = 1.5  # stands for WeChat's five seconds
 ACTIVE = SimulatedAccount(
@@ -63,7 +67,8 @@ class Worker:
         fd = self._door.fileno()
         argv = [sys.executable, "-m", "bot", "worker", "--fd", str(fd), "--nerve", self._fleet.nerve.url]
         with self._fleet.log.open("ab") as log:
-            self._process = subprocess.Popen(argv, env=self._fleet.env, pass_fds=(fd,), stdout=log, stderr=log)
+            env = self._fleet.env
+            self._process = subprocess.Popen(tethered(argv), env=env, pass_fds=(fd,), stdout=log, stderr=log)
 
     def kill(self) -> None:
         self.end(signal.SIGKILL)
@@ -121,15 +126,22 @@ class Fleet:
 
     def open(self, edition: tuple[str, bytes]) -> None:
         """The record with its tables and the shipped edition, the nerve, the workers."""
-        (self.folder / "var").mkdir(exist_ok=True)
-        database = Database(self.record)
-        migrate(database.engine)
-        asyncio.run(RecordEditions(database).publish(*edition, "tests", 0))
-        database.close()
+        self.furnish(edition)
         self.nerve.ensure()
         for worker in self.workers:
             worker.start()
         self.up()
+
+    def furnish(self, edition: tuple[str, bytes]) -> None:
+        """An empty record with the shipped edition live in it."""
+        (self.folder / "var").mkdir(exist_ok=True)
+        database = Database(self.record)
+        metadata.drop_all(database.engine)
+        with database.engine.begin() as connection:
+            connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
+        migrate(database.engine)
+        asyncio.run(RecordEditions(database).publish(*edition, "tests", 0))
+        database.close()
 
     @property
     def doors(self) -> list[int]:
@@ -150,6 +162,44 @@ class Fleet:
         for worker in self.workers:
             worker.close()
         self.nerve.stop()
+
+    def tail(self) -> str:
+        """What the processes said last."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-60:])
+
+
+class Household(Fleet):
+    """The same by `yingda run`: a supervisor, its nerve and its workers, all behind one port."""
+
+    _process: subprocess.Popen[bytes]
+
+    def open(self, edition: tuple[str, bytes]) -> None:
+        self.furnish(edition)
+        self.start()
+        answering(self.port)
+
+    def start(self) -> None:
+        argv = [sys.executable, "-m", "bot", "run", "--workers", str(len(self.workers))]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(tethered(argv), env=self.env, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        """kill -9 of the supervisor; whatever it started goes with it."""
+        self._process.kill()
+        self._process.wait(15)
+
+    @property
+    def doors(self) -> list[int]:
+        return [self.port]
+
+    def children(self, word: str) -> list[psutil.Process]:
+        """The supervisor's processes whose command line has this word."""
+        family = psutil.Process(self._process.pid).children(recursive=True)
+        return [one for one in family if word in " ".join(one.cmdline())]
+
+    def close(self) -> None:
+        self.kill()
+        super().close()
 
 
 def answering(port: int, seconds: float = 40.0) -> None:

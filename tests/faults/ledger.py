@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache, cached_property
 from typing import Any
 
 from sqlalchemy import Row, create_engine, select
@@ -60,6 +60,7 @@ class Ledger:
             "acknowledged": sum(one.acknowledged for one in harvest.pushed),
             "repeated": repeats,
             "claims": harvest.claims,
+            "unseen": self.thought_to_be_seen(harvest),
             **states,
             **turns,
         }
@@ -77,13 +78,20 @@ class Ledger:
     def receipt_of(self, one: Pushed) -> Row[Any] | None:
         return self._by_number.get((one.account, one.openid, str(one.delivery.msg_id)))
 
-    @property
+    @cached_property
     def _by_number(self) -> dict[tuple[str, str, str], Row[Any]]:
         found = {}
         for row in self.receipts:
             openid, _, number = row.dedup_key.split("|")
             found[row.account, openid, number] = row
         return found
+
+    def thought_to_be_seen(self, harvest: Harvest) -> int:
+        """Responses that we hold for written and that the platform did not wait for."""
+        passive = {row.answers for rows in self.outbox.values() for row in rows if row.state == "sent" and row.answers}
+        passive -= {row.answers for rows in self.outbox.values() for row in rows if row.attempts}
+        receipts_of = ((one, self.receipt_of(one)) for one in harvest.pushed if one.delivery.reply is None)
+        return sum(receipt is not None and receipt.message_id in passive for _, receipt in receipts_of)
 
     def numbered_without_gaps(self, id_: str) -> None:
         talk = self.talks[id_]
@@ -141,7 +149,7 @@ class Ledger:
             assert in_order == sorted(in_order)
 
     def _place(self, receipt: Row[Any]) -> int:
-        return next(row.seq for row in self.messages[receipt.conversation_id] if row.id == receipt.message_id)
+        return next(int(row.seq) for row in self.messages[receipt.conversation_id] if row.id == receipt.message_id)
 
     def seen_once_and_in_order(self, talk: Row[Any], harvest: Harvest) -> None:
         """P2, P3: on the follower's screen nothing stands that was not said, nothing twice, and nothing overtakes;
@@ -153,15 +161,24 @@ class Ledger:
         late_lines = {one.line for one in again if one.line}
         late = {getattr(self.receipt_of(one), "message_id", "") for one in again}
         rows = [row for row in self.outbox[talk.id] if row.message_id]
+        told = _told(lines, rows, late_lines, late)
         surely = [_Said(row.text, False) for row in rows]
-        assert fits([line.text for line in lines if line.id in late_lines], surely, ordered=False), _told(lines, rows, late_lines, late)
-        on_time = [_Said(row.text, row.state == "sent") for row in rows if row.attempts or row.answers not in late]
+        assert fits([line.text for line in lines if line.id in late_lines], surely, ordered=False), _told(
+            lines, rows, late_lines, late
+        )
+        on_time = [
+            _Said(row.text, row.state == "sent" and not (row.answers in late and row.error))  # refused, then fetched
+            for row in rows
+            if row.attempts or row.answers not in late
+        ]
         seen = [line.text for line in lines if line.id not in late_lines]
-        assert fits(seen, on_time), _told(lines, rows, late_lines, late)
+        assert fits(seen, on_time), told
         parts = Counter(part for line in lines for part in line.text.split("\n\n"))
         said = Counter(part for row in rows if row.state != "cancelled" for part in row.text.split("\n\n"))
         hints = {part for part in parts if part not in said}
-        assert all(parts[part] <= said[part] for part in parts if part not in hints), _told(lines, rows, late_lines, late)
+        assert all(parts[part] <= said[part] for part in parts if part not in hints), _told(
+            lines, rows, late_lines, late
+        )
 
 
 class _Said:
@@ -179,7 +196,7 @@ def fits(lines: Sequence[str], rows: Sequence[_Said], ordered: bool = True) -> b
     if not ordered:
         return all(any(row.text in line for row in rows) for line in lines)
 
-    @lru_cache(maxsize=None)
+    @cache
     def from_here(line: int, row: int) -> bool:
         if row == len(rows):
             return line == len(lines)
@@ -188,15 +205,17 @@ def fits(lines: Sequence[str], rows: Sequence[_Said], ordered: bool = True) -> b
         return line < len(lines) and any(
             from_here(line + 1, end)
             for end in range(row + 1, min(len(rows), row + 12) + 1)
-            if lines[line].startswith("\n\n".join(one.text for one in rows[row:end]))
-            and _rest(lines[line], rows[row:end]) in ("", "\n\n")
+            if _joined(lines[line], rows[row:end])
         )
 
     return from_here(0, 0)
 
 
-def _rest(line: str, rows: Iterable[_Said]) -> str:
-    return line.removeprefix("\n\n".join(row.text for row in rows))
+def _joined(line: str, rows: Iterable[_Said]) -> bool:
+    """Whether a line is these rows joined, with at most one paragraph more: how to fetch what did not fit."""
+    said = "\n\n".join(row.text for row in rows)
+    hint = line.removeprefix(said)
+    return line.startswith(said) and (not hint or (hint.startswith("\n\n") and hint.count("\n\n") == 1))
 
 
 def _grouped(rows: Iterable[Any]) -> dict[str, list[Row[Any]]]:
@@ -208,12 +227,10 @@ def _grouped(rows: Iterable[Any]) -> dict[str, list[Row[Any]]]:
 
 def _told(lines: Sequence[Line], rows: Sequence[Row[Any]], late_lines: set[int], late: set[str]) -> str:
     """Both sides, for whoever looks for the cause; ~ marks what may stand anywhere."""
-    seen = "\n".join(
-        f"{'~' if line.id in late_lines else ' '} {line.id} {line.via} {line.at:.2f} {line.text[:40]!r}" for line in lines
-    )
-    said = "\n".join(
-        f"{'~' if row.answers in late and not row.attempts else ' '} {row.seq} {row.author} {row.state} x{row.attempts} {row.state_at:.2f} "
-        f"{row.error} {row.answers} {row.text[:40]!r}"
+    seen = [f"{'~' if line.id in late_lines else ' '} {line.via} {line.at:.2f} {line.text[:40]!r}" for line in lines]
+    said = [
+        f"{'~' if row.answers in late and not row.attempts else ' '} {row.seq} {row.author} {row.state} "
+        f"x{row.attempts} {row.state_at:.2f} {row.error} {row.text[:40]!r}"
         for row in rows
-    )
-    return f"seen:\n{seen}\nsaid:\n{said}"
+    ]
+    return "\n".join(["seen:", *seen, "said:", *said])

@@ -1,16 +1,17 @@
-"""Followers who write in numbered order, agents who claim at the worst moment, and everything the platform saw of it."""
+"""Followers who write in numbered order, agents who claim at the worst moment, and all that the platform saw of it."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from balancer import Balancer
 from fleet import ACCOUNTS, INTERVAL, Fleet
-from sqlalchemy import select
+from sqlalchemy import Connection, and_, or_, select
 
 from bot.cases import AgentReply, Role, StaffMember
 from bot.errors import AlreadyTaken, NotAllowed, Stale, Unavailable
@@ -25,7 +26,7 @@ from bot.wording import new_id
 QUESTIONS = ("怎么退货？", "你们几点开门", "包邮吗", "茶叶怎么保存", "How do I return something?", "积分有效期多久？")
 SMALL_TALK = ("你好", "谢谢", "hello", "再见")
 ODD = ("转人工", "我要投诉", "量子纠缠是什么", "I want to talk to a person")
-MIX = (*QUESTIONS * 3, *SMALL_TALK * 2, *ODD)
+MIX = (*QUESTIONS * 4, *SMALL_TALK * 3, *ODD)
 _LOST_RACES = (Stale, AlreadyTaken, NotAllowed, Unavailable, LookupError)
 _ON_THEIR_WAY = (OutboxState.PENDING.value, OutboxState.SENDING.value, OutboxState.OFFERED.value)
 
@@ -69,12 +70,13 @@ class Harvest:
 
 @dataclass(frozen=True)
 class Crowd:
-    """How many write how much. Every third writes to the account that cannot send; every second doesn't wait for
-    answers."""
+    """How many write how much, pausing at most so many seconds. Every third writes to the account that cannot send;
+    every second doesn't wait for answers."""
 
     followers: int
     texts: int
     rng: random.Random
+    pause: float = 0.6
 
 
 @dataclass
@@ -106,11 +108,12 @@ async def _storm(fleet: Fleet, ports: dict[str, int], crowd: Crowd, faults: Sequ
             platforms[name] = await stack.enter_async_context(platform)
             await stack.enter_async_context(running(platform, port=ports[name]))
         stage = Stage(fleet, platforms, crowd.rng)
-        agents = asyncio.create_task(_agents(database, crowd.rng, harvest))
+        agents = asyncio.gather(*(_agent(database, crowd.rng, harvest, name) for name in ("anna", "ben", "chen")))
         await asyncio.gather(_write(stage, crowd, harvest), _go_wrong(stage, faults))
         await _calm(database)
         agents.cancel()
-        await asyncio.gather(agents, return_exceptions=True)
+        with suppress(asyncio.CancelledError):
+            await agents
         await _calm(database)
         for name, platform in platforms.items():
             for someone in platform.followers():
@@ -134,7 +137,7 @@ async def _follow(stage: Stage, crowd: Crowd, harvest: Harvest, number: int) -> 
         talking.append(said)
         if patient:
             await said
-        await asyncio.sleep(rng.uniform(0.02, 0.6))
+        await asyncio.sleep(rng.uniform(0.02, crowd.pause))
     await asyncio.gather(*talking)
 
 
@@ -152,34 +155,37 @@ async def _go_wrong(stage: Stage, faults: Sequence[Fault]) -> None:
         await fault(stage)
 
 
-async def _agents(database: Database, rng: random.Random, harvest: Harvest) -> None:
+async def _agent(database: Database, rng: random.Random, harvest: Harvest, name: str) -> None:
     """Somebody is always about to claim, sometimes answers, and soon lets the bot speak again."""
     desk = Cases(database)
-    anna = StaffMember("anna", "anna", "Anna", Role.LEAD)
+    me = StaffMember(name, name, name.title(), Role.AGENT)
     while True:
         await asyncio.sleep(0.05)
         try:
-            for case_id, account in await database.read(_waiting):
-                await desk.claim(case_id, anna)
-                harvest.claims += 1
-                await _work(desk, case_id, account, anna, rng)
+            for case_id, state, account in await database.read(lambda connection: _open(connection, name)):
+                if state == "waiting":
+                    await desk.claim(case_id, me)
+                    harvest.claims += 1
+                await _work(desk, case_id, account, me, rng)
         except _LOST_RACES:
             continue
 
 
-def _waiting(connection):  # type: ignore[no-untyped-def]
-    waits = select(cases.c.id, conversations.c.account).join(
+def _open(connection: Connection, name: str) -> Sequence[Any]:
+    """Cases that wait, and those that this agent could not end because something failed."""
+    listed = select(cases.c.id, cases.c.state, conversations.c.account).join(
         conversations, conversations.c.id == cases.c.conversation_id
     )
-    return connection.execute(waits.where(cases.c.state == "waiting")).all()
+    mine = and_(cases.c.state == "claimed", cases.c.agent == name)
+    return connection.execute(listed.where(or_(cases.c.state == "waiting", mine)).order_by(cases.c.id)).all()
 
 
-async def _work(desk: Cases, case_id: str, account: str, anna: StaffMember, rng: random.Random) -> None:
+async def _work(desk: Cases, case_id: str, account: str, me: StaffMember, rng: random.Random) -> None:
     if rng.random() < 0.5:
         state = OutboxState.WAITING if account == "counter" else OutboxState.PENDING
-        await desk.reply(case_id, anna, AgentReply(f"agent {case_id}", (f"agent {case_id}",), new_id(), state))
+        await desk.reply(case_id, me, AgentReply(f"agent {case_id}", (f"agent {case_id}",), new_id(), state))
     await asyncio.sleep(rng.uniform(0, 0.3))
-    await (desk.resolve if rng.random() < 0.5 else desk.hand_back)(case_id, anna)
+    await (desk.resolve if rng.random() < 0.5 else desk.hand_back)(case_id, me)
 
 
 async def _calm(database: Database, seconds: float = 90.0) -> None:
@@ -190,7 +196,7 @@ async def _calm(database: Database, seconds: float = 90.0) -> None:
         await asyncio.sleep(0.3)
 
 
-def _unsettled(connection):  # type: ignore[no-untyped-def]
+def _unsettled(connection: Connection) -> Sequence[Any]:
     c = conversations.c
     unhandled = connection.execute(select(c.id, c.lease, c.lease_until).where(c.inbound_seq > c.handled_seq)).all()
     moving = select(outbox.c.id, outbox.c.state, outbox.c.error).where(outbox.c.state.in_(_ON_THEIR_WAY))

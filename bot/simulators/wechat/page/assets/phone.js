@@ -2,7 +2,7 @@
 const $ = (id) => document.getElementById(id);
 const t = JSON.parse($("words").textContent);
 const locale = document.documentElement.lang;
-const state = { followers: new Map(), lines: new Map(), calls: [], open: "", unread: new Map(), skew: 0, faults: {}, sms: [], shut: new Set() };
+const state = { followers: new Map(), lines: new Map(), news: [], calls: [], open: "", shown: "", unread: new Map(), skew: 0, faults: {}, sms: [], shut: new Set() };
 
 // Small helpers
 
@@ -50,6 +50,7 @@ function followerRow(someone) {
 
 async function open(openid, byHand) {
   state.open = openid;
+  state.news = [];
   state.unread.delete(openid);
   history.replaceState(null, "", `#${openid}`);
   $("language").hash = openid;
@@ -57,7 +58,9 @@ async function open(openid, byHand) {
   showFollowers();
   const found = await call("GET", `/api/followers/${openid}`);
   if (state.open !== openid) return;
-  state.lines = new Map(found.lines.map((line) => [line.id, line]));
+  // What was told meanwhile is at least as new as what was found.
+  state.lines = new Map([...found.lines, ...state.news].map((line) => [line.id, line]));
+  state.shown = openid;
   showLines();
   showSms();
   if (byHand) $("draft").focus();
@@ -154,8 +157,10 @@ function meta(line) {
 }
 
 function heard(line) {
-  if (line.openid === state.open) { showLine(line); showSms(); }
-  else if (line.side !== "follower") {
+  if (line.openid === state.open) {
+    state.news.push(line);
+    if (state.shown === state.open) { showLine(line); showSms(); }
+  } else if (line.side !== "follower") {
     state.unread.set(line.openid, (state.unread.get(line.openid) ?? 0) + 1);
     showFollowers();
   }
