@@ -192,7 +192,18 @@ def aims(runs: Sequence[Run], told: Sequence[Line]) -> list[tuple[str, float, bo
 
 def show(told: Sequence[Line], reached: Sequence[tuple[str, float, bool]]) -> None:
     table = Table()
-    for column in ("server", "texts", "/s", "slowest-fastest", "CPU ms", "half: /s", "p50 ms", "p99 ms", "MB", "silent"):
+    for column in (
+        "server",
+        "texts",
+        "/s",
+        "slowest-fastest",
+        "CPU ms",
+        "half: /s",
+        "p50 ms",
+        "p99 ms",
+        "MB",
+        "silent",
+    ):
         table.add_column(column, justify="left" if column in ("server", "texts") else "right")
     for line in told:
         table.add_row(
@@ -226,7 +237,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="everything measured, for programs")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--messages", type=int, default=4_000, help="in a run as fast as it goes; half of it at half load")
+    parser.add_argument(
+        "--messages", type=int, default=4_000, help="in a run as fast as it goes; half of it at half load"
+    )
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--postgres", default=POSTGRES, help="a database in which a schema is made and dropped")

@@ -4,7 +4,8 @@
 
 FOLDER holds one folder per set with train*.tsv, test.tsv and oos_*.tsv (`text<TAB>label` under a heading line).
 Settings were chosen on the sets' training and development parts; CLINC150's out-of-scope test texts were looked at
-while choosing the evidence, so its AUROC is a little flattered. The engine is trained and asked as in production, in batches of 16.
+while choosing the evidence, so its AUROC is a little flattered. The engine is trained and asked as in production, in
+batches of 16.
 """
 
 from __future__ import annotations

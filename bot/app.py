@@ -115,7 +115,7 @@ class Yingda:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """What may be stood on instead of the usual: other channels, a sender that sends nothing, a test's clock, skills."""
+    """What may be stood on instead of the usual: a test's clock, other channels and skills, a sender of nothing."""
 
     clock: Clock = field(default_factory=SystemClock)
     channels: Mapping[str, Channel] | None = None

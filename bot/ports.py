@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from bot.cases import AgentReply, CaseLine, CaseView, Role, Session, StaffMember
+from bot.membership import Member, MemberKey, Points, Redemption
 from bot.messages import (
     Conversation,
     Decision,
@@ -13,15 +14,11 @@ from bot.messages import (
     Inbound,
     Instant,
     Limits,
-    Member,
-    MemberKey,
     Messages,
     Outbound,
     OutboxState,
-    Points,
     RawRequest,
     RawResponse,
-    Redemption,
     Sent,
     Turn,
     Understanding,

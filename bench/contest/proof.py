@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from contest.followers import Crowd
 from sqlalchemy import Connection, create_engine, func, select
 
 from bot.stores.record.tables import conversations, events, identities, messages, outbox, receipts, traces
+from contest.followers import Crowd
 
 OUTCOMES = ("answered", "asked", "handed_off", "quiet")
 
@@ -55,5 +55,3 @@ def _account(connection: Connection, crowd: Crowd) -> Account:
     outcomes = Counter(type_ for type_ in happened if type_ in OUTCOMES)
     assert sum(outcomes.values()) == len(rows), "a turn without its event"
     return Account(len(rows), sum(replies for _, _, replies in rows), dict(outcomes))
-
-

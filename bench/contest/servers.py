@@ -17,7 +17,6 @@ from pathlib import Path
 import psutil
 import psycopg
 import yaml
-from contest.account import APP_ID, ENCODING_AES_KEY, TOKEN
 
 from bot.commands.train import open_record, publish
 from bot.config import Deployment
@@ -25,6 +24,7 @@ from bot.config import load as load_deployment
 from bot.stores.embedded import EmbeddedValkey
 from bot.stores.record.editions import RecordEditions
 from bot.tether import tethered
+from contest.account import APP_ID, ENCODING_AES_KEY, TOKEN
 
 BENCH = Path(__file__).parent.parent
 KNOWLEDGE_BASE = BENCH.parent / "knowledge_base"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from bot.messages import Conversation, Instant, Limits, Member, Points
+from bot.membership import Member, Points
+from bot.messages import Conversation, Instant, Limits
 from bot.ports import Buckets, CaseBoard, CaseTalk, CaseWork, Clock, LiveEvents, StaffRoom
 
 

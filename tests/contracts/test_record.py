@@ -95,7 +95,7 @@ def test_a_message_is_accepted_once_and_its_repeats_are_counted(database: Databa
 def test_a_repeat_inside_one_batch_is_a_repeat(database: Database) -> None:
     first, again = accept(database, says("alice", "hi", "m1"), says("alice", "hi", "m1"))
     assert first.held
-    assert (again.message_id, again.attempt) == (first.message_id, 2)
+    assert (again.message_id, again.conversation_id, again.attempt) == (first.message_id, first.conversation_id, 2)
 
 
 def test_messages_of_a_conversation_are_numbered_in_order_of_acceptance_and_one_holds_the_lease(

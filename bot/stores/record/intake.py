@@ -105,16 +105,18 @@ class RecordIntake:
         fresh = [inbound for inbound, id_ in zip(inbounds, ids, strict=True) if id_ in new]
         threads = threads_of(connection, fresh, self._channels, now) if fresh else {}
         batch = _Batch(now, self._holder)
-        repeats = _repeats(connection, [one for one, id_ in zip(inbounds, ids, strict=True) if id_ not in new])
-        accepted = [
-            self._arrive(batch, threads[inbound.account, inbound.handle, inbound.thread], inbound, id_)
-            if id_ in new
-            else repeats[inbound.account, inbound.dedup_key].pop(0)
+        arrived = {
+            id_: self._arrive(batch, threads[inbound.account, inbound.handle, inbound.thread], inbound, id_)
             for inbound, id_ in zip(inbounds, ids, strict=True)
-        ]
+            if id_ in new
+        }
         if fresh:
             _write(connection, batch, threads.values())
-        return accepted
+        repeats = _repeats(connection, [one for one, id_ in zip(inbounds, ids, strict=True) if id_ not in new])
+        return [
+            arrived[id_] if id_ in new else repeats[inbound.account, inbound.dedup_key].pop(0)
+            for inbound, id_ in zip(inbounds, ids, strict=True)
+        ]
 
     def _receipts(
         self, connection: Connection, inbounds: Sequence[Inbound], ids: Sequence[str], now: Instant
