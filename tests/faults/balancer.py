@@ -37,8 +37,8 @@ class Balancer:
                 writer.write(await _or_hung_up(back.read(), reader))
             finally:
                 forth.close()
-        except (OSError, EOFError):
-            return
+        except (OSError, EOFError, asyncio.CancelledError):
+            return  # the last of them when the loop ends: nobody is there to hear
         finally:
             writer.close()
 

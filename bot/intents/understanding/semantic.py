@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -25,6 +26,7 @@ _SURE = 0.995
 _CANDIDATES = 5
 _EDITIONS = 4
 _REMEMBERED = 20_000
+_RECENT = 2_000
 
 
 class SemanticEngine:
@@ -58,12 +60,17 @@ class SemanticEngine:
         unknown = {said.edition for said in utterances} - models.keys()
         if unknown:
             raise EngineFailed(f"edition {min(unknown)} has not been taken up")
-        questions = [_question(said) for said in utterances]
+        questions = [_question(said.edition, said.text) for said in utterances]
         known = {question: self._recall(models[question.edition], question) for question in dict.fromkeys(questions)}
         for edition, model in models.items():
             fresh = [question for question, found in known.items() if found is None and question.edition == edition]
             known.update(self._guess(model, fresh))
         return [known[question] or _NOTHING for question in questions]
+
+    def recall(self, said: Utterance) -> Understanding | None:
+        """What is known of a text without reading it: it is an example, or was understood before. Microseconds."""
+        model = self._models.get(said.edition)
+        return self._recall(model, _question(said.edition, said.text)) if model else None
 
     def _recall(self, model: Model, question: _Question) -> Understanding | None:
         for form in question.forms:
@@ -88,10 +95,11 @@ class _Question:
     plain: str
 
 
-def _question(said: Utterance) -> _Question:
-    text = digest(clean(said.text).strip())
+@lru_cache(_RECENT)
+def _question(edition: int, said: str) -> _Question:
+    text = digest(clean(said).strip())
     calm = plain(text)
-    return _Question(said.edition, (same_form(text), same_form(calm)), calm)
+    return _Question(edition, (same_form(text), same_form(calm)), calm)
 
 
 def _understandings(model: Model, texts: list[str]) -> list[Understanding]:
