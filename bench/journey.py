@@ -10,7 +10,7 @@ SQLite session and without memory, and a bare ASGI route that only verifies, dec
 Everybody gets the same messages on the same number of connections, from one other process, in turn, round by round,
 because machines are noisy: `/s` is the median of closed-loop runs, CPU is what one message costs the server, latency is
 that of an open loop (random arrivals at half the rate just measured, counted from when a message was due).
-`--connections`: 32, as many as WeChat has open to a busy account; see bench/README.md for 16 and 64.
+`--connections` are the same for everybody.
 """
 
 from __future__ import annotations

@@ -113,9 +113,9 @@ def _free_port() -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, without what a developer may have set for a deployment of their own."""
+    """Ours, without what a developer may have set for a deployment of their own; and this checkout's code."""
     mine = {key: value for key, value in os.environ.items() if not key.startswith(("YINGDA_", "WECHAT_"))}
-    return {**mine, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
+    return {**mine, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
 
 
 def _publish(config: Path, edition: tuple[str, bytes]) -> None:

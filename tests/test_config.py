@@ -80,7 +80,7 @@ def test_every_key_stands_in_the_shipped_file_with_its_default() -> None:
 
 def test_every_key_of_a_wechat_account_stands_in_the_shipped_file() -> None:
     (account,) = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))["accounts"]
-    assert set(account) == {"name", "channel", *WeChatSettings.model_fields}
+    assert set(account) == {"name", "channel", "label", *WeChatSettings.model_fields}
 
 
 def test_every_block_of_the_shipped_file_is_explained_in_both_languages() -> None:

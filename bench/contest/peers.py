@@ -70,6 +70,10 @@ def bare(door: socket.socket) -> None:
             event = await receive()
             body, more = body + event["body"], event["more_body"]
         query = dict(parse_qsl(scope["query_string"].decode()))
+        if "msg_signature" not in query:
+            await send({"type": "http.response.start", "status": 403, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body"})
+            return
         plain = crypto.decrypt_message(body, query["msg_signature"], query["timestamp"], query["nonce"])
         message = parse_message(plain)
         said = create_reply(answer(getattr(message, "content", "")), message).render()

@@ -72,6 +72,8 @@ def the_bot_answers_and_tells_points(lin: PhonePage) -> None:
     lin.asks(NUMBER, "验证码已经发到")
     lin.fills_in_the_code()
     expect(lin.said_to_me().last).to_contain_text("1,000 积分")
+    lin.page.reload()
+    expect(lin.said_to_me().last).to_contain_text("1,000 积分")
     expect(lin.page.get_by_role("alert")).to_be_hidden()
 
 
@@ -113,6 +115,21 @@ def yun_resolves_it(yun: DeskPage, shan: DeskPage) -> None:
     expect(yun.page.get_by_text("已解决。")).to_be_visible()
     for desk in (yun, shan):
         expect(desk.cases()).to_have_count(0)
+
+
+def test_who_leaves_is_forgotten_in_front_of_the_agent(room: Room) -> None:
+    lin, yun = room.phone(), room.desk(DEMO_LOGIN[0])
+    lin.follows("郑雨桐")
+    lin.asks(ODD, "您排在第")
+    yun.opens(yun.cases().last)
+    yun.does("claim")
+    yun.replies(REPLY)
+    lin.page.get_by_role("button", name="取消关注").click()
+    expect(yun.page.get_by_text("这个会话已经结束。")).to_be_visible()
+    expect(yun.page.get_by_text("由你处理")).to_have_count(0)
+    expect(yun.thread().get_by_text(REPLY)).to_have_count(0)
+    expect(yun.thread().get_by_text("内容已抹除").first).to_be_visible()
+    assert room.problems == []
 
 
 def test_nobody_is_kept_out_whatever_their_screen_light_and_language(room: Room) -> None:

@@ -1,7 +1,7 @@
 """Statements for many rows at once, prepared once.
 
 SQLAlchemy's own executemany looks at every value of every row again, which costs more than the database does: accepting
-and committing a message took 0.64 ms in batches of ten, and takes 0.4 ms so.
+and committing a message takes 0.40 ms of CPU in batches of ten this way, and took 0.59 ms the other (SQLite).
 """
 
 from __future__ import annotations

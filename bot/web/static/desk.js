@@ -133,7 +133,7 @@ function showSheet(fresh = false) {
 }
 
 function showHead({ line }) {
-  const mine = line.agent === setting.me;
+  const mine = line.agent === setting.me && line.state === "claimed";
   const mayEnd = line.state === "waiting" || mine || ["lead", "admin"].includes(setting.role);
   const ended = !["waiting", "claimed"].includes(line.state);
   const acts = ended ? [] : [

@@ -118,7 +118,9 @@ export async function call(method, path, body) {
 }
 
 export function toast(words) {
+  const toasts = document.getElementById("toasts");
+  if (toasts.lastElementChild?.textContent === words) return;
   const shown = h("p", { class: "toast" }, words);
-  document.getElementById("toasts").append(shown);
+  toasts.append(shown);
   setTimeout(() => shown.remove(), 5000);
 }

@@ -119,7 +119,7 @@ function authorOf(item, note) {
 }
 
 function contentOf(item) {
-  if (item.kind === "text" || item.kind === "note") return item.text;
+  if (item.kind === "text" || item.kind === "note") return item.text || h("i", {}, say("thread.erased"));
   const { title, description, reference, format } = item.media ?? {};
   return h("div", { class: "media" },
     h("b", {}, [sayOr(`kind.${item.kind}`, item.kind), title].filter(Boolean).join(" · ")),
