@@ -91,6 +91,11 @@ class Entry(Content):
     owner: str = ""
     target_precision: float | None = Field(None, gt=0.5, lt=1)
 
+    def words(self) -> Iterator[tuple[Language, Mapping[str, str]]]:
+        """What it answers in each language, by channel; nothing if it has no answers."""
+        if self.answers is not None:
+            yield from ((language, self.answers.said_in(language)) for language in LANGUAGES)
+
     def valid_on(self, day: date) -> bool:
         """Whether the answer holds on that day."""
         return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)

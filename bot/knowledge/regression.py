@@ -95,8 +95,7 @@ def judge(cases: Sequence[Case], reactions: Sequence[Reaction]) -> list[Judged]:
     """Each case with what the bot did about it, in the same order, and the verdict. Raises ValueError if they differ
     in number."""
     return [
-        Judged(case, reaction, _verdict(case.expect, reaction))
-        for case, reaction in zip(cases, reactions, strict=True)
+        Judged(case, reaction, _verdict(case.expect, reaction)) for case, reaction in zip(cases, reactions, strict=True)
     ]
 
 
@@ -121,7 +120,9 @@ def _read(page: Page) -> tuple[list[Case], list[Mistake]]:
 def _unknown(cases: Sequence[Case], base: Base) -> Iterator[Mistake]:
     for case in cases:
         if case.expect != PERSON and case.expect not in base.entries:
-            yield case.place.mistake(("expect",), f"no entry is called {case.expect}", _known(case.expect, base.entries))
+            yield case.place.mistake(
+                ("expect",), f"no entry is called {case.expect}", _known(case.expect, base.entries)
+            )
 
 
 def _known(meant: str, entries: Collection[str]) -> str:

@@ -85,7 +85,7 @@ def test_an_edition_can_not_be_changed() -> None:
         with pytest.raises(AttributeError):
             one.number = 2  # type: ignore[misc]
         with pytest.raises(TypeError):
-            one.phrases["welcome"] = one.phrases["overloaded"]  # type: ignore[index]
+            one.phrases["welcome"] = one.phrases["unsupported"]  # type: ignore[index]
 
 
 def test_the_shipped_base_survives_the_journey_through_the_record() -> None:
