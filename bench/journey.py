@@ -10,7 +10,7 @@ SQLite session and without memory, and a bare ASGI route that only verifies, dec
 Everybody gets the same messages on the same number of connections, from one other process, in turn, round by round,
 because machines are noisy: `/s` is the median of closed-loop runs, CPU is what one message costs the server, latency is
 that of an open loop (random arrivals at half the rate just measured, counted from when a message was due).
-`--connections`: with 16 WeRoBot and we are a little slower, beyond 32 only the waiting grows.
+`--connections`: 32, as many as WeChat has open to a busy account; see bench/README.md for 16 and 64.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import argparse
 import json
 import multiprocessing
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -94,7 +94,7 @@ class Bench:
             server.megabytes(),
             len(full.written) + len(half.written),
             closed.replies + opened.replies,
-            _proved(server, full, closed) | _proved(server, half, opened),
+            dict(Counter(_proved(server, full, closed)) + Counter(_proved(server, half, opened))),
         )
 
     def _send(self, server: Server, said: Sequence[Said], rate: float | None = None) -> Measured:
@@ -110,7 +110,7 @@ def _proved(server: Server, crowd: Crowd, measured: Measured) -> dict[str, int]:
     account = proof.read(server.record, crowd)
     assert account.accepted == len(crowd.follows) + len(crowd.written), "a message that was not accepted"
     assert account.replied == len(crowd.follows) + measured.replies, "a reply that is not in the record"
-    return account.outcomes
+    return account.outcomes | ({"late": account.late} if account.late else {})
 
 
 def rounds(servers: Sequence[Server], bench: Bench, crowds: Crowds, number: int, messages: int) -> Iterator[Run]:
@@ -192,7 +192,18 @@ def aims(runs: Sequence[Run], told: Sequence[Line]) -> list[tuple[str, float, bo
 
 def show(told: Sequence[Line], reached: Sequence[tuple[str, float, bool]]) -> None:
     table = Table()
-    for column in ("server", "texts", "/s", "slowest-fastest", "CPU ms", "half: /s", "p50 ms", "p99 ms", "MB", "silent"):
+    for column in (
+        "server",
+        "texts",
+        "/s",
+        "slowest-fastest",
+        "CPU ms",
+        "half: /s",
+        "p50 ms",
+        "p99 ms",
+        "MB",
+        "silent",
+    ):
         table.add_column(column, justify="left" if column in ("server", "texts") else "right")
     for line in told:
         table.add_row(
@@ -226,7 +237,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="everything measured, for programs")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--messages", type=int, default=4_000, help="in a run as fast as it goes; half of it at half load")
+    parser.add_argument(
+        "--messages", type=int, default=4_000, help="in a run as fast as it goes; half of it at half load"
+    )
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--postgres", default=POSTGRES, help="a database in which a schema is made and dropped")

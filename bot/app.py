@@ -115,7 +115,7 @@ class Yingda:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """What may be stood on instead of the usual: other channels, a sender that sends nothing, a test's clock, skills."""
+    """What may be stood on instead of the usual: a test's clock, other channels and skills, a sender of nothing."""
 
     clock: Clock = field(default_factory=SystemClock)
     channels: Mapping[str, Channel] | None = None
@@ -167,7 +167,7 @@ def assemble(deployment: Deployment, database: Database, nerve: Nerve, stand: St
     carriers: dict[str, Carrier] = {SendLinkCode.name: link_codes or NoGateway()}
     delivery = Delivery(outbox, Means(channels, carriers, journey.hear), clock, awake)
     sweeper = Sweeper(
-        Leftovers(intake, outbox, cases, RecordHousekeeping(database)),
+        Leftovers(intake, outbox, cases, RecordHousekeeping(database), delivery),
         Patience(
             config.desk.release_after_minutes * 60.0,
             config.receipts_days * DAY,

@@ -78,6 +78,18 @@ class Delivery:
             done += len(taken)
         return done
 
+    async def doubt_orphans(self, age: float) -> int:
+        """What was being sent when its process died, `age` seconds ago, stands in doubt, and an effect's skill hears of
+        it; how many."""
+        orphans = await self._outbox.orphans(age)
+        news = [Delivered(due.id, OutboxState.IN_DOUBT, error="sender_died") for due in orphans]
+        for due, delivered in zip(orphans, news, strict=True):
+            if due.effect is not None:
+                await self._means.hear(outcome_of(due, delivered))
+        if news:
+            await self._outbox.settle(news)
+        return len(news)
+
     async def deliver(self, due: Due) -> Delivered:
         """Send one row, or carry out its effect; what became of it."""
         try:

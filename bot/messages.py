@@ -121,7 +121,8 @@ class Media:
 class Inbound:
     """A message as it arrives. `dedup_key` is unique on the account.
 
-    `thread` names a public thread; '' is the private talk. `at` is the platform's own time. `data` holds small platform facts (event key, coordinates, platform ids).
+    `thread` names a public thread; '' is the private talk. `at` is the platform's own time. `data`
+    holds small platform facts (event key, coordinates, platform ids).
     """
 
     account: str
@@ -382,47 +383,3 @@ class Turn:
     language: str
     edition: int
     now: Instant
-
-
-@dataclass(frozen=True, slots=True)
-class MemberKey:
-    """How a customer says who they are: a member number or a phone number, as typed and normalised."""
-
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    id: str
-    number: str
-    name: str
-    phone: str
-    tier: str
-
-
-@dataclass(frozen=True, slots=True)
-class Movement:
-    """One change of a member's points. `what` by language ('zh', 'en')."""
-
-    at: Instant
-    points: int
-    what: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Points:
-    """balance in points; expiring: how many lapse at `expiring_at` (None: none do); newest movements first."""
-
-    balance: int
-    tier: str
-    expiring: int = 0
-    expiring_at: Instant | None = None
-    movements: tuple[Movement, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Redemption:
-    id: str
-    gift: str
-    points: int
-    left: int

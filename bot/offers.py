@@ -35,7 +35,7 @@ class Offer:
         self.message_id = ""
         self._until = until
         self._taken = False
-        self._reply: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        self._reply: asyncio.Future[bytes | Late | None] = asyncio.get_running_loop().create_future()
 
     @property
     def open(self) -> bool:
@@ -49,7 +49,7 @@ class Offer:
         self._taken = True
         return True
 
-    def give(self, body: bytes | None) -> None:
+    def give(self, body: bytes | Late | None) -> None:
         """The response's bytes; None to only acknowledge."""
         if not self._reply.done():
             self._reply.set_result(body)
@@ -57,16 +57,20 @@ class Offer:
     def give_back(self) -> None:
         """The commit was lost: somebody may take it again."""
         self._taken = False
+        if not self.open:
+            self.give(LATE)
 
     async def outcome(self) -> bytes | Late | None:
         """What to respond; LATE if nobody took it in time. A taken one is waited for: its commit has begun."""
-        loop = asyncio.get_running_loop()
-        while not self._reply.done():
-            left = self._until - loop.time()
-            if left <= 0 and not self._taken:
-                return LATE
-            await asyncio.wait([self._reply], timeout=max(left, 0.05))
-        return self._reply.result()
+        deadline = asyncio.get_running_loop().call_at(self._until, self._expire)
+        try:
+            return await self._reply
+        finally:
+            deadline.cancel()
+
+    def _expire(self) -> None:
+        if not self._taken:
+            self.give(LATE)
 
 
 class Written:

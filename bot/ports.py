@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from bot.cases import AgentReply, CaseLine, CaseView, Role, Session, StaffMember
+from bot.membership import Member, MemberKey, Points, Redemption
 from bot.messages import (
     Conversation,
     Decision,
@@ -13,15 +14,11 @@ from bot.messages import (
     Inbound,
     Instant,
     Limits,
-    Member,
-    MemberKey,
     Messages,
     Outbound,
     OutboxState,
-    Points,
     RawRequest,
     RawResponse,
-    Redemption,
     Sent,
     Turn,
     Understanding,
@@ -159,8 +156,8 @@ class Outbox(Protocol):
         """Offered rows that no repeat asked for in `age` seconds: sent if the write was noted, else in doubt."""
         ...
 
-    async def doubt_orphans(self, age: float) -> int:
-        """Rows whose sender died: `age` seconds in sending, now in doubt. Returns how many."""
+    async def orphans(self, age: float) -> list[Due]:
+        """Rows whose sender died: `age` seconds in sending."""
         ...
 
 

@@ -25,6 +25,12 @@ class Cases(Protocol):
         ...
 
 
+class Deliveries(Protocol):
+    async def doubt_orphans(self, age: float) -> int:
+        """Sends whose process died `age` seconds ago stand in doubt; how many."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Leftovers:
     """Where the sweeper looks."""
@@ -33,6 +39,7 @@ class Leftovers:
     outbox: Outbox
     cases: Cases
     housekeeping: Housekeeping
+    deliveries: Deliveries
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,7 @@ class Sweeper:
 
     async def _outbox(self) -> None:
         await self._left.outbox.close_offers(self._patience.offer)
-        await self._left.outbox.doubt_orphans(self._patience.sending)
+        await self._left.deliveries.doubt_orphans(self._patience.sending)
 
     async def _purge(self) -> None:
         now = self._clock.now()

@@ -14,7 +14,8 @@ from ground import MovableClock
 
 from bot.cases import Role, StaffMember
 from bot.errors import MemberSystemFailed
-from bot.messages import Conversation, Instant, Limits, Member, Points
+from bot.membership import Member, Points
+from bot.messages import Conversation, Instant, Limits
 from bot.stores.record.board import Board
 from bot.stores.record.cases import Cases
 from bot.stores.record.database import Database

@@ -63,7 +63,10 @@ class Agent:
 
     def __init__(self, product: Product, login: str, password: str) -> None:
         self._desk = httpx.Client(
-            base_url=product.site, timeout=30, trust_env=False, headers={"origin": product.site, "accept-language": "zh"}
+            base_url=product.site,
+            timeout=30,
+            trust_env=False,
+            headers={"origin": product.site, "accept-language": "zh"},
         )
         self.leave = self._desk.close
         entered = self._desk.post("/login", data={"login": login, "password": password})

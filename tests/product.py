@@ -1,6 +1,6 @@
 """The real product as a person starts it: `python -m bot run --config ...` in a folder of its own, on free ports.
 
-Its record holds an edition before it starts, so that nothing has to be trained. Everything else is what the shipped
+Its record may hold an edition before it starts, so that nothing has to be trained. Everything else is what the shipped
 config.yaml says, with a desk that is open around the clock.
 """
 
@@ -31,6 +31,7 @@ from bot.stores.record.migrate import migrate
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60.0  # seconds; a machine may be busy
+TRAINING = 240.0
 ALWAYS_OPEN = {day: ["00:00-24:00"] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 
 
@@ -66,10 +67,11 @@ class Product:
 
 
 @contextmanager
-def started(folder: Path, edition: tuple[str, bytes], **changes: Any) -> Iterator[Product]:
-    """Runs with `edition` in `folder`. changes: further settings, e.g. desk={"minutes_per_case": 3}."""
+def started(folder: Path, edition: tuple[str, bytes] | None = None, **changes: Any) -> Iterator[Product]:
+    """Runs in `folder` with `edition`, or trains its own first. changes: settings, e.g. linking={"attempts": 5}."""
     config = _settings(folder, changes)
-    _publish(config, edition)
+    if edition is not None:
+        _publish(config, edition)
     with (folder / "run.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "bot", "run", "--config", str(config)],
@@ -141,7 +143,7 @@ def _ready(process: subprocess.Popen[bytes], folder: Path, phone: str) -> Produc
         return door if pid == str(process.pid) else ""
 
     site = f"http://127.0.0.1:{eventually(port, 'a port in var/run.lock')}"
-    eventually(lambda: port() and _answers(f"{phone}/api/state"), f"the simulator at {phone}")
+    eventually(lambda: port() and _answers(f"{phone}/api/state"), f"the simulator at {phone}", TRAINING)
     eventually(lambda: port() and _answers(f"{site}/login"), f"the desk at {site}")
     return Product(site, phone, process, log)
 

@@ -15,34 +15,12 @@ from bot.knowledge.entries import load
 Mix = Literal["different", "zipf"]
 POOL = 1_000
 _BEFORE = {
-    "zh": (
-        "我昨天下的单，",
-        "上周在你们小程序买的茶，",
-        "老顾客了，",
-        "第一次买，",
-        "帮我妈问的，",
-        "刚刚看到活动，",
-        "客服昨天没说清楚，",
-        "我在外地，",
-        "送人用的，",
-        "会员群里看到的，",
-        "前两天收到货了，",
-        "朋友推荐来的，",
-    ),
-    "en": (
-        "I bought tea last week, ",
-        "First order here: ",
-        "Asking for my mother, ",
-        "About the gift box I ordered, ",
-        "I'm travelling right now, ",
-        "My friend told me about you, ",
-        "Regular customer here, ",
-        "Saw it in the app, ",
-    ),
+    "zh": ("昨天买的，", "上周的单，", "我想知道", "这边", "朋友问", "再问下，", "现在", "想了解", "第一次买，", "那"),
+    "en": ("so ", "and ", "ok, ", "also, ", "one more thing: ", "my friend asks: ", "just wondering, ", "for a gift, "),
 }
 _AFTER = {
-    "zh": ("", "，着急", "，能帮我看下吗", "，怎么弄", "？", "，不太会用", "，麻烦说详细点", "，在手机上操作的", "，急用"),
-    "en": ("", "?", ", can you help", ", it's urgent", ", how does that work", ", on my phone", ", please explain"),
+    "zh": ("", "呢", "，急", "，怎么办", "，在线等", "来着"),
+    "en": ("", " asap", " today", " then", " btw", " if possible"),
 }
 
 
@@ -68,7 +46,8 @@ def questions(knowledge_base: Path) -> list[tuple[str, str]]:
 
 
 def different(asked: Sequence[tuple[str, str]], chance: random.Random) -> Iterator[str]:
-    """Every text only once, none of them an example, one in three with an order number; tens of thousands."""
+    """Every text only once, none of them an example, one in ten with an order number; tens of thousands, as short as
+    customers are: 12 characters in Chinese, 40 in English, about 10 tokens."""
     dressed = [
         f"{before}{example}{after}"
         for language, example in asked
@@ -76,7 +55,7 @@ def different(asked: Sequence[tuple[str, str]], chance: random.Random) -> Iterat
     ]
     chance.shuffle(dressed)
     for text in dressed:
-        yield f"{text} {chance.randrange(10**11, 10**12)}" if chance.random() < 1 / 3 else text
+        yield f"{text} {chance.randrange(10**11, 10**12)}" if chance.random() < 0.1 else text
 
 
 def zipf(asked: Sequence[tuple[str, str]], fresh: Iterator[str], chance: random.Random) -> Iterator[str]:

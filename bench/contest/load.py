@@ -13,12 +13,12 @@ from typing import cast
 from urllib.parse import urlencode
 
 import uvloop
-from contest.account import APP_ID, ENCODING_AES_KEY, ORIGINAL_ID, TOKEN
-from contest.followers import Said
 
 from bot.simulators.wechat.account import SimulatedAccount
 from bot.simulators.wechat.envelope import Envelopes
 from bot.simulators.wechat.utterances import follow, text
+from contest.account import APP_ID, ENCODING_AES_KEY, ORIGINAL_ID, TOKEN
+from contest.followers import Said
 
 PATIENCE = 90.0
 HOST = "127.0.0.1"
@@ -55,9 +55,7 @@ class Measured:
 def run(task: Task) -> Measured:
     """Seal, send, open. Raises RuntimeError for a refused, missing or wrong response."""
     envelopes = Envelopes(SimulatedAccount(APP_ID, "", TOKEN, ENCODING_AES_KEY, ORIGINAL_ID))
-    requests = [
-        _request(task, envelopes, said, number) for number, said in enumerate(task.said, task.first_id)
-    ]
+    requests = [_request(task, envelopes, said, number) for number, said in enumerate(task.said, task.first_id)]
     gc.collect()
     gc.freeze()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -17,7 +17,6 @@ from pathlib import Path
 import psutil
 import psycopg
 import yaml
-from contest.account import APP_ID, ENCODING_AES_KEY, TOKEN
 
 from bot.commands.train import open_record, publish
 from bot.config import Deployment
@@ -25,11 +24,13 @@ from bot.config import load as load_deployment
 from bot.stores.embedded import EmbeddedValkey
 from bot.stores.record.editions import RecordEditions
 from bot.tether import tethered
+from contest.account import APP_ID, ENCODING_AES_KEY, TOKEN
 
 BENCH = Path(__file__).parent.parent
 KNOWLEDGE_BASE = BENCH.parent / "knowledge_base"
 ACCOUNT = "bench"
 PEERS = ("werobot-session", "werobot", "bare")
+READY = 60  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +92,26 @@ def _started(argv: Sequence[str], home: Path) -> Iterator[tuple[int, psutil.Proc
         environment = os.environ | {"PYTHONWARNINGS": "ignore"}
         child = subprocess.Popen(command, cwd=home, env=environment, pass_fds=(number,))
         try:
+            _wait_until_ready(door.getsockname(), child)
             yield door.getsockname()[1], psutil.Process(child.pid)
         finally:
             child.terminate()
             child.wait(20)
+
+
+def _wait_until_ready(address: tuple[str, int], child: subprocess.Popen[bytes]) -> None:
+    """Until it answers anything at all; the socket alone would take connections for a process that has died."""
+    with socket.create_connection(address, timeout=1.0) as asking:
+        asking.sendall(b"GET /ready HTTP/1.0\r\n\r\n")
+        for _ in range(READY):
+            try:
+                asking.recv(1)
+            except TimeoutError:
+                if child.poll() is None:
+                    continue
+                raise RuntimeError("a server did not start") from None
+            return
+        raise RuntimeError("a server does not answer")
 
 
 def _deployment(home: Path, record: str) -> Deployment:
@@ -141,12 +158,12 @@ def _edition(ready: Deployment, trained: tuple[str, bytes] | None) -> tuple[str,
 def _schema(postgres: str) -> Iterator[str]:
     name = f"bench_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgres, autocommit=True, connect_timeout=3) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")  # type: ignore[arg-type]
+        connection.execute(f"CREATE SCHEMA {name}")
     try:
         yield f"{postgres}?options=-csearch_path%3D{name}"
     finally:
         with psycopg.connect(postgres, autocommit=True) as connection:
-            connection.execute(f"DROP SCHEMA {name} CASCADE")  # type: ignore[arg-type]
+            connection.execute(f"DROP SCHEMA {name} CASCADE")
 
 
 def wait_until_idle(server: Server, patience: float = 20.0) -> None:

@@ -18,9 +18,7 @@ app = typer.Typer(help="People who may log in. 员工账号", no_args_is_help=Tr
 Login = Annotated[str, typer.Argument(help="What they log in with. 登录名")]
 RoleOf = Annotated[Role, typer.Option(help="What they may do. 角色")]
 NameOf = Annotated[str, typer.Option(help="What customers and colleagues call them. 显示名")]
-Password = Annotated[
-    str, typer.Option(help="`-` makes one. 密码", prompt=True, hide_input=True)
-]
+Password = Annotated[str, typer.Option(help="`-` makes one. 密码", prompt=True, hide_input=True)]
 SHORTEST = 10
 MADE = "-"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from bot.messages import MemberKey
+from bot.membership import MemberKey
 
 CODE_DIGITS = 6
 _LEAD_IN = re.compile(

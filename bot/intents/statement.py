@@ -7,7 +7,8 @@ from datetime import date
 
 from bot.intents.calendar import dated
 from bot.knowledge.editions import Edition
-from bot.messages import Instant, Movement, Points
+from bot.membership import Movement, Points
+from bot.messages import Instant
 from bot.ports import MemberDirectory
 
 NEWEST = 3

@@ -7,7 +7,8 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine, event, func, insert, select
 
 from bot.members.schema import gifts, members, point_movements, schema
-from bot.messages import Instant, Member
+from bot.membership import Member
+from bot.messages import Instant
 
 _DAY = 86400.0
 _LAPSE = 365  # days after which points lapse

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from bot.errors import DeliveryFailed, MemberSystemFailed
 from bot.intents.linking import DAY, SEND_CODE, Terms
 from bot.knowledge.editions import Edition
-from bot.messages import Conversation, Effect, Member, MemberKey
+from bot.membership import Member, MemberKey
+from bot.messages import Conversation, Effect
 from bot.ports import Clock, Codes, CodeSender, MemberDirectory
 
 _MEMBERS_AGAIN = 5.0

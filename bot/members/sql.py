@@ -27,7 +27,8 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from bot.errors import MemberSystemFailed, Mistake, SettingError
 from bot.members.schema import gifts, members, point_movements, redemptions
-from bot.messages import Instant, Member, MemberKey, Movement, Points, Redemption
+from bot.membership import Member, MemberKey, Movement, Points, Redemption
+from bot.messages import Instant
 from bot.wording import new_id
 
 T = TypeVar("T")

@@ -42,9 +42,9 @@ async def board(session: Agent, parts: Parts) -> BoardSheet:
 async def case(case_id: str, request: Request, session: Agent, parts: Parts) -> CaseSheet:
     """One case with everything said since the first message, on every channel of the customer."""
     view = await _view(parts, case_id)
-    member = await member_sheet(view.member_id, parts.customer)
-    reader = (session.staff.id, reader_language(request))
-    return case_sheet(view, parts.customer, member, reader, parts.clock.now())
+    language = reader_language(request)
+    member = await member_sheet(view.member_id, parts.customer, language)
+    return case_sheet(view, parts.customer, member, (session.staff.id, language), parts.clock.now())
 
 
 @api.post("/cases/{case_id}/claim")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from bot.messages import Conversation, Instant, Limits, Member, Points
+from bot.membership import Member, Points
+from bot.messages import Conversation, Instant, Limits
 from bot.ports import Buckets, CaseBoard, CaseTalk, CaseWork, Clock, LiveEvents, StaffRoom
 
 
@@ -25,13 +26,14 @@ class CustomerDesk:
     """What the desk asks about the customer in front of it.
 
     limits: what their account can send now. member, points: of a verified member; both raise MemberSystemFailed.
-    intent_title: how people call an intent, by intent and language.
+    intent_title: how people call an intent, by intent and language. tier_name: the same for a member's tier.
     """
 
     limits: Callable[[Conversation, Instant], Limits]
     member: Callable[[str], Awaitable[Member | None]]
     points: Callable[[str], Awaitable[Points]]
     intent_title: Callable[[str, str], str] = lambda intent, _language: intent
+    tier_name: Callable[[str, str], str] = lambda tier, _language: tier
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,7 @@ def _intents(view: CaseView) -> set[str]:
     return {*understood, *said}
 
 
-async def member_sheet(member_id: str | None, desk: CustomerDesk) -> MemberSheet | None:
+async def member_sheet(member_id: str | None, desk: CustomerDesk, language: str) -> MemberSheet | None:
     """Who the customer is, if they proved it. A member system that fails hides its part, not the case."""
     if member_id is None:
         return None
@@ -143,4 +143,5 @@ async def member_sheet(member_id: str | None, desk: CustomerDesk) -> MemberSheet
         return MemberSheet(number=member_id)
     if member is None:
         return None
-    return MemberSheet(member.name, member.number, member.tier, points.balance, points.expiring, points.expiring_at)
+    tier = desk.tier_name(member.tier, language)
+    return MemberSheet(member.name, member.number, tier, points.balance, points.expiring, points.expiring_at)

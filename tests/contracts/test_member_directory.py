@@ -17,7 +17,7 @@ from bot.errors import MemberSystemFailed, SettingError
 from bot.members.demo import fill
 from bot.members.schema import members, point_movements, redemptions, schema
 from bot.members.sql import SqlMemberDirectory
-from bot.messages import Member, MemberKey, Movement, Redemption
+from bot.membership import Member, MemberKey, Movement, Redemption
 from bot.ports import MemberDirectory
 
 DAY = 86400.0

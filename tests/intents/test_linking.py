@@ -16,7 +16,8 @@ from bot.intents.numbers import code_in, is_number, member_key
 from bot.intents.one_time_code import OneTimeCodes
 from bot.members.demo import MEMBERS, demo_members
 from bot.members.sql import SqlMemberDirectory
-from bot.messages import Ask, Audience, MemberKey
+from bot.membership import MemberKey
+from bot.messages import Ask, Audience
 from bot.stores.record.database import Database
 from bot.stores.record.tables import codes, identities, metadata
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,8 +42,21 @@ def outcomes(confidence: np.ndarray[tuple[int], np.dtype[np.float64]], seed: int
     return Outcomes(confidence, right, right | (draw[1] < 0.5), np.ones(len(confidence)))
 
 
-def test_the_same_base_gives_the_same_bytes() -> None:
-    assert learn(SHOP, 0.95).model == learn(SHOP, 0.95).model
+PRINT_MODEL = """
+import hashlib, sys
+from bot.intents.understanding.training import learn
+print(hashlib.sha256(learn(eval(sys.argv[1]), 0.95).model).hexdigest())
+"""
+
+
+def test_the_same_base_gives_the_same_bytes_in_every_process() -> None:
+    def trained_elsewhere(seed: str) -> str:
+        command = [sys.executable, "-c", PRINT_MODEL, repr(SHOP)]
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.strip()
+
+    here = hashlib.sha256(learn(SHOP, 0.95).model).hexdigest()
+    assert {trained_elsewhere("1"), trained_elsewhere("2")} == {here}
 
 
 def test_a_model_comes_back_from_its_bytes_as_it_was() -> None:
@@ -152,3 +169,16 @@ def test_descent_finds_the_lowest_point_of_a_bowl() -> None:
         return float(scale @ (off * off)), 2 * scale * off
 
     assert np.abs(lowest(bowl, np.zeros(40, np.float32)) - goal).max() < 0.05
+
+
+def test_serving_needs_neither_scikit_learn_nor_scipy() -> None:
+    program = (
+        "import sys; from bot.intents.understanding.semantic import SemanticEngine; from bot.messages import Utterance;"
+        "e = SemanticEngine(); e.take_up(1, sys.stdin.buffer.read());"
+        "print(e.understand([Utterance('几点开门呀', 'zh', 1)])[0].candidates[0].intent,"
+        " {'sklearn', 'scipy'} & set(sys.modules))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program], input=learn(SHOP, 0.95).model, check=True, capture_output=True
+    )
+    assert told.stdout.split() == [b"hours", b"set()"]

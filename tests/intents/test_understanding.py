@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from bot.errors import EngineFailed
 from bot.intents.understanding.normalise import plain
 from bot.intents.understanding.semantic import SemanticEngine
-from bot.intents.understanding.training import elsewhere
+from bot.intents.understanding.training import elsewhere, learn
 from bot.knowledge.editions import Edition
 from bot.knowledge.sameness import same_form
 from bot.messages import Candidate, Understanding, Utterance
@@ -143,3 +144,32 @@ def test_a_typing_slip_is_never_answered_wrongly(engine: SemanticEngine, edition
     sure = [text for text, best in bests.items() if best.confidence >= edition.thresholds.answer_for(best.intent)]
     assert set(sure) <= set(right)
     assert len(right) >= 4
+
+
+def test_editions_stand_side_by_side_and_the_oldest_makes_room() -> None:
+    engine = SemanticEngine()
+    for number in range(1, 7):
+        engine.take_up(number, learn([("hours", [f"opening hours {number}"]), ("other", ["refund"])], 0.95).model)
+    for number in (3, 6):
+        (one,) = engine.understand([Utterance(f"opening hours {number}", "en", number)])
+        assert one.exact
+    with pytest.raises(EngineFailed):
+        engine.understand([Utterance("opening hours 1", "en", 1)])
+
+
+def test_what_was_asked_before_is_remembered_per_edition_and_forgotten_with_it() -> None:
+    engine = SemanticEngine(remembered=2)
+    first_model, second_model = (
+        learn([(intent, ["when do you open", "几点开门"]), ("refund", ["money back", "退款"])], 0.95).model
+        for intent in ("hours", "opening")
+    )
+    engine.take_up(1, first_model)
+    engine.take_up(2, second_model)
+    texts = ["when does it open", "can I get money back", "at what time do you open"] * 2
+    for edition, intent in ((1, "hours"), (2, "opening"), (1, "hours")):
+        named = [
+            one.candidates[0].intent for one in engine.understand([Utterance(text, "", edition) for text in texts])
+        ]
+        assert named == [intent, "refund", intent] * 2
+    engine.take_up(1, second_model)
+    assert engine.understand([Utterance(texts[0], "", 1)])[0].candidates[0].intent == "opening"

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, func, select
 from bot.members.demo import MEMBERS, demo_members
 from bot.members.schema import members, point_movements
 from bot.members.sql import SqlMemberDirectory
-from bot.messages import MemberKey
+from bot.membership import MemberKey
 
 NOW = 1_790_000_000.0
 DAY = 86400.0

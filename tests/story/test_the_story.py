@@ -106,7 +106,7 @@ def the_agent_reads_everything_and_why(cast: Cast, case_id: str) -> None:
     card = case["handoff"]
     assert (card["reason"], card["asked"]["text"], len(card["candidates"])) == ("unsure", ODD, 3)
     decided = {trace["message_id"]: trace["trace"] for trace in case["traces"]}
-    by_text = {said["text"]: decided.get(said["id"]) for said in case["said"]}
+    by_text = {said["text"]: decided[said["id"]] for said in case["said"] if said["id"] in decided}
     assert (by_text[RETURNS]["decision"], by_text[RETURNS]["entry"]) == ("Answer", "return-goods")
     assert by_text[ODD]["decision"] == "HandOff"
     assert (case["member"]["name"], case["member"]["points"]) == ("林晓", 1000)

@@ -67,7 +67,7 @@ class RehearsalChannel:
             raise Refused(400, "malformed") from strange
         return Messages((self._inbound(line, request.received_at),))
 
-    def answer(self, request: RawRequest, reply: Outbound | None) -> RawResponse:
+    def answer(self, request: RawRequest, reply: Outbound | None) -> RawResponse:  # noqa: ARG002 - the Protocol's
         told = {"text": reply.text if reply else None}
         return RawResponse(body=json.dumps(told, ensure_ascii=False).encode(), content_type="application/json")
 
@@ -77,7 +77,7 @@ class RehearsalChannel:
         self.sent.append(message)
         return Sent(f"rehearsal-{len(self.sent)}")
 
-    def limits(self, conversation: Conversation, now: Instant) -> Limits:
+    def limits(self, conversation: Conversation, now: Instant) -> Limits:  # noqa: ARG002 - the Protocol's
         return Limits(self.settings.length, "bytes", public=conversation.public, active=self.settings.active)
 
     def _inbound(self, line: Line, at: Instant) -> Inbound:

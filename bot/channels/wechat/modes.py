@@ -6,7 +6,7 @@ Which one it is stands in the configuration. Nothing in a request can choose: li
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bot.channels.wechat.crypto import Seal
@@ -16,6 +16,8 @@ from bot.channels.wechat.settings import WeChatSettings
 from bot.channels.wechat.signature import Guard, sign
 from bot.errors import Refused
 from bot.messages import RawRequest
+
+UNANSWERED = 1_024
 
 
 class Mode(Protocol):
@@ -58,19 +60,27 @@ class Safe:
 
     guard: Guard
     seal: Seal
+    opened: dict[bytes, Fields] = field(default_factory=dict)  # until they are answered, so that none is opened twice
 
     def open(self, request: RawRequest) -> Fields:
         sealed = self._sealed(request)
         self.guard.check(request.query, request.received_at, "msg_signature", sealed)
-        return read_fields(self.seal.open(sealed))
+        fields = read_fields(self.seal.open(sealed))
+        self._keep(request.body, fields)
+        return fields
 
     def reopen(self, request: RawRequest) -> Fields:
-        return read_fields(self.seal.open(self._sealed(request)))
+        return self.opened.pop(request.body, None) or read_fields(self.seal.open(self._sealed(request)))
 
     def close(self, reply: str, request: RawRequest) -> str:
         sealed, now = self.seal.close(reply.encode()), str(int(request.received_at))
         nonce = request.query.get("nonce", "")
         return envelope(sealed, sign(self.guard.token, now, nonce, sealed), now, nonce)
+
+    def _keep(self, body: bytes, fields: Fields) -> None:
+        self.opened[body] = fields
+        if len(self.opened) > UNANSWERED:
+            del self.opened[next(iter(self.opened))]
 
     def _sealed(self, request: RawRequest) -> str:
         outside = read_fields(request.body)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -18,12 +20,13 @@ from bot.knowledge.sameness import same_form
 from bot.messages import Candidate, Understanding, Utterance
 from bot.wording import clean, digest
 
-Question: TypeAlias = tuple[int, str]
+Remembered: TypeAlias = tuple[int, str]
 _NOTHING = Understanding()
 _SURE = 0.995
 _CANDIDATES = 5
 _EDITIONS = 4
 _REMEMBERED = 20_000
+_RECENT = 2_000
 
 
 class SemanticEngine:
@@ -37,10 +40,12 @@ class SemanticEngine:
     def take_up(self, number: int, model: bytes) -> None:
         """Make an edition's model ready to ask, beside the last three others. Raises EngineFailed for other bytes.
 
-        Loads the encoder too, so that no customer waits for it.
+        Loads all that understanding needs, so that no customer waits for it (and because the tables of traditional
+        Chinese must not be loaded by two threads at once).
         """
         ready = Model.from_bytes(model)
         shared_encoder()
+        same_form("漢字")
         with self._taking_up:
             newest = [*(held for held in self._models.items() if held[0] != number), (number, ready)][-_EDITIONS:]
             self._models = dict(newest)
@@ -52,35 +57,49 @@ class SemanticEngine:
         Raises EngineFailed for an edition that was not taken up.
         """
         models = self._models
-        questions = [(said.edition, _readable(said.text)) for said in utterances]
-        unknown = {edition for edition, _ in questions} - models.keys()
+        unknown = {said.edition for said in utterances} - models.keys()
         if unknown:
             raise EngineFailed(f"edition {min(unknown)} has not been taken up")
-        known = {question: self._recall(models, question) for question in dict.fromkeys(questions)}
-        for edition in models:
-            fresh = [question for question, found in known.items() if found is None and question[0] == edition]
-            known.update(self._guess(models[edition], fresh))
+        questions = [_question(said.edition, said.text) for said in utterances]
+        known = {question: self._recall(models[question.edition], question) for question in dict.fromkeys(questions)}
+        for edition, model in models.items():
+            fresh = [question for question, found in known.items() if found is None and question.edition == edition]
+            known.update(self._guess(model, fresh))
         return [known[question] or _NOTHING for question in questions]
 
-    def _recall(self, models: dict[int, Model], question: Question) -> Understanding | None:
-        edition, text = question
-        model = models[edition]
-        for form in (same_form(text), same_form(plain(text))):
+    def recall(self, said: Utterance) -> Understanding | None:
+        """What is known of a text without reading it: it is an example, or was understood before. Microseconds."""
+        model = self._models.get(said.edition)
+        return self._recall(model, _question(said.edition, said.text)) if model else None
+
+    def _recall(self, model: Model, question: _Question) -> Understanding | None:
+        for form in question.forms:
             if form in model.exact:
                 return Understanding((Candidate(model.intents[model.exact[form]], _SURE),), exact=True)
-        return self._memory.recall((edition, plain(text)))
+        return self._memory.recall((question.edition, question.plain)) if question.plain else _NOTHING
 
-    def _guess(self, model: Model, questions: Sequence[Question]) -> Iterable[tuple[Question, Understanding]]:
+    def _guess(self, model: Model, questions: Sequence[_Question]) -> Iterable[tuple[_Question, Understanding]]:
         """Understand texts anew, together, and remember them."""
-        texts = list(dict.fromkeys(text for _, text in questions if plain(text)))
-        guessed = dict(zip(texts, _understandings(model, [plain(text) for text in texts]), strict=True))
-        found = [(question, guessed.get(question[1], _NOTHING)) for question in questions]
-        self._memory.remember(((edition, plain(text)), guess) for (edition, text), guess in found)
-        return found
+        texts = list(dict.fromkeys(question.plain for question in questions))
+        guessed = dict(zip(texts, _understandings(model, texts), strict=True))
+        self._memory.remember(((one.edition, one.plain), guessed[one.plain]) for one in questions)
+        return [(question, guessed[question.plain]) for question in questions]
 
 
-def _readable(text: str) -> str:
-    return digest(clean(text).strip())
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A text as it is looked up: its same forms, with courtesies and without, and what is to be understood of it."""
+
+    edition: int
+    forms: tuple[str, str]
+    plain: str
+
+
+@lru_cache(_RECENT)
+def _question(edition: int, said: str) -> _Question:
+    text = digest(clean(said).strip())
+    calm = plain(text)
+    return _Question(edition, (same_form(text), same_form(calm)), calm)
 
 
 def _understandings(model: Model, texts: list[str]) -> list[Understanding]:
@@ -102,17 +121,17 @@ class _Memory:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._kept: OrderedDict[Question, Understanding] = OrderedDict()
+        self._kept: OrderedDict[Remembered, Understanding] = OrderedDict()
         self._lock = threading.Lock()
 
-    def recall(self, question: Question) -> Understanding | None:
+    def recall(self, question: Remembered) -> Understanding | None:
         with self._lock:
             found = self._kept.get(question)
             if found is not None:
                 self._kept.move_to_end(question)
             return found
 
-    def remember(self, found: Iterable[tuple[Question, Understanding]]) -> None:
+    def remember(self, found: Iterable[tuple[Remembered, Understanding]]) -> None:
         with self._lock:
             self._kept.update(found)
             while len(self._kept) > self._size:

@@ -179,8 +179,8 @@ def _exact(taught: Taught) -> dict[str, int]:
     return {form: numbers.pop() for form, numbers in claims.items() if len(numbers) == 1}
 
 
-def _forms(ways: Iterable[str]) -> set[str]:
-    return {form for text in ways for form in (same_form(text), same_form(plain(text))) if form}
+def _forms(ways: Iterable[str]) -> Iterable[str]:
+    return dict.fromkeys(form for text in ways for form in (same_form(text), same_form(plain(text))) if form)
 
 
 def _outcomes(rehearsed: Rehearsed, calibration: Calibration) -> Outcomes:

@@ -25,6 +25,7 @@ _FIND = (
     .with_for_update(of=conversations)
 )
 LONG_WINDOW = 48 * 3600.0  # how long WeChat lets us answer a message; a click for a minute, reference/wechat.md 1.6
+MOVED = ("seq", "inbound_seq", "event_seq", "lease", "lease_until", "heard_at", "heard_kind", "sent_in_window")
 _BRIEF = frozenset({Kind.CLICK, Kind.FOLLOW})
 _DIALECT = {"sqlite": sqlite, "postgresql": postgresql}
 
@@ -91,6 +92,9 @@ class Thread:
             "event_seq": self.event_seq,
             "lease": self.lease,
             "lease_until": self.lease_until,
+            "heard_at": self._conversation.heard_at,
+            "heard_kind": self._conversation.heard_kind.value,
+            "sent_in_window": self._conversation.sent_in_window,
         }
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from bot.messages import Author, Conversation, Instant, OutboxState, Owner
 from bot.stores.record import changes
+from bot.stores.record.bulk import Bulk
 from bot.stores.record.database import Database
 from bot.stores.record.directly import say_directly
 from bot.stores.record.intake import LEASE
@@ -22,7 +23,7 @@ from bot.turns import Committed, Parcel, Reply, TurnCommit, Work
 
 _KEPT = ("owner", "agent", "case_id", "version", "seq", "event_seq", "handled_seq", "slots", "waiting")
 _MOVED = (*_KEPT, "lease", "lease_until", "still_waiting_said")
-_MOVE = (
+_MOVE = Bulk(
     update(conversations)
     .where(conversations.c.id == bindparam("b_id"))
     .values({name: bindparam(name) for name in _MOVED})
@@ -96,8 +97,7 @@ class RecordTurns:
             for turn in turns
         ]
         sheet.write(connection)
-        if sheet.conversations:
-            connection.execute(_MOVE, sheet.conversations)
+        _MOVE.run(connection, sheet.conversations)
         return results
 
     def _turn(

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert
 
 from bot.messages import Instant
+from bot.stores.record.bulk import Bulk
 from bot.stores.record.tables import events
 from bot.turns import Happened
 
-_APPEND = insert(events)
+_APPEND = Bulk(insert(events))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,7 @@ class EventEntry:
 
 def append(connection: Connection, entries: Sequence[EventEntry], now: Instant) -> None:
     """Write `entries`; the caller holds the conversations' locks and has counted their event_seq on."""
-    if entries:
-        connection.execute(_APPEND, [_row(entry, now) for entry in entries])
+    _APPEND.run(connection, [_row(entry, now) for entry in entries])
 
 
 def _row(entry: EventEntry, now: Instant) -> dict[str, object]:

@@ -12,7 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.messages import Author, Inbound, Instant, Kind, OutboxState
 from bot.stores.record import eventlog
-from bot.stores.record.arrivals import Thread, threads_of
+from bot.stores.record.arrivals import MOVED, Thread, threads_of
+from bot.stores.record.bulk import Bulk
 from bot.stores.record.database import Database
 from bot.stores.record.rows import json_text, locked, media_text, message_row
 from bot.stores.record.tables import cases, conversations, messages, outbox, receipts
@@ -32,21 +33,16 @@ _REPEAT = (
     .values(attempt=receipts.c.attempt + 1)
     .returning(receipts.c.message_id, receipts.c.conversation_id, receipts.c.attempt)
 )
-_RECEIPT_PLACE = (
+_RECEIPT_PLACE = Bulk(
     update(receipts)
     .where(receipts.c.account == bindparam("a"), receipts.c.dedup_key == bindparam("k"))
     .values(conversation_id=bindparam("conversation"))
 )
-_INSERT_MESSAGES = messages.insert()
-_MOVE_ON = (
+_INSERT_MESSAGES = Bulk(messages.insert())
+_MOVE_ON = Bulk(
     update(conversations)
     .where(conversations.c.id == bindparam("b_id"))
-    .values({name: bindparam(name) for name in ("seq", "inbound_seq", "event_seq", "lease", "lease_until")})
-)
-_HEARD = (
-    update(conversations)
-    .where(conversations.c.id == bindparam("b_id"))
-    .values(heard_at=bindparam("b_at"), heard_kind=bindparam("b_kind"), sent_in_window=0)
+    .values({name: bindparam(name) for name in MOVED})
 )
 _NOTED = (
     update(outbox)
@@ -64,7 +60,6 @@ class _Batch:
     message_rows: list[dict[str, Any]] = field(default_factory=list)
     places: list[dict[str, str]] = field(default_factory=list)
     entries: list[eventlog.EventEntry] = field(default_factory=list)
-    heard: list[dict[str, Any]] = field(default_factory=list)
 
 
 class RecordIntake:
@@ -105,16 +100,18 @@ class RecordIntake:
         fresh = [inbound for inbound, id_ in zip(inbounds, ids, strict=True) if id_ in new]
         threads = threads_of(connection, fresh, self._channels, now) if fresh else {}
         batch = _Batch(now, self._holder)
-        repeats = _repeats(connection, [one for one, id_ in zip(inbounds, ids, strict=True) if id_ not in new])
-        accepted = [
-            self._arrive(batch, threads[inbound.account, inbound.handle, inbound.thread], inbound, id_)
-            if id_ in new
-            else repeats[inbound.account, inbound.dedup_key].pop(0)
+        arrived = {
+            id_: self._arrive(batch, threads[inbound.account, inbound.handle, inbound.thread], inbound, id_)
             for inbound, id_ in zip(inbounds, ids, strict=True)
-        ]
+            if id_ in new
+        }
         if fresh:
             _write(connection, batch, threads.values())
-        return accepted
+        repeats = _repeats(connection, [one for one, id_ in zip(inbounds, ids, strict=True) if id_ not in new])
+        return [
+            arrived[id_] if id_ in new else repeats[inbound.account, inbound.dedup_key].pop(0)
+            for inbound, id_ in zip(inbounds, ids, strict=True)
+        ]
 
     def _receipts(
         self, connection: Connection, inbounds: Sequence[Inbound], ids: Sequence[str], now: Instant
@@ -147,7 +144,6 @@ class RecordIntake:
             eventlog.EventEntry(thread.id, thread.event_seq, thread.channel, inbound.account, what, thread.case)
         )
         if inbound.kind not in _SILENT and thread.opens_window(inbound.kind, batch.now):
-            batch.heard.append({"b_id": thread.id, "b_at": batch.now, "b_kind": inbound.kind.value})
             thread.heard(batch.now, inbound.kind)
         held = thread.take_lease(batch.holder, batch.now, self._lease)
         work = thread.work(id_, inbound, batch.now) if held and not thread.behind else None
@@ -253,11 +249,9 @@ def _inbound_row(inbound: Inbound, id_: str, thread: Thread, now: Instant) -> di
 
 
 def _write(connection: Connection, batch: _Batch, threads: Any) -> None:
-    connection.execute(_INSERT_MESSAGES, batch.message_rows)
-    connection.execute(_RECEIPT_PLACE, batch.places)
-    connection.execute(_MOVE_ON, [thread.moved() for thread in threads])
-    if batch.heard:
-        connection.execute(_HEARD, batch.heard)
+    _INSERT_MESSAGES.run(connection, batch.message_rows)
+    _RECEIPT_PLACE.run(connection, batch.places)
+    _MOVE_ON.run(connection, [thread.moved() for thread in threads])
     eventlog.append(connection, batch.entries, batch.now)
     held = sorted({thread.case for thread in threads if thread.case and thread.asked})
     if held:

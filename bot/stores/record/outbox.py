@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, exists, or_, sele
 from bot.messages import Author, Effect, Instant, Outbound, OutboxState, Owner
 from bot.stores.record import eventlog
 from bot.stores.record.database import Database
-from bot.stores.record.rows import CONVERSATION, conversation_of, locked, seen
+from bot.stores.record.rows import conversation_of, locked, seen
 from bot.stores.record.tables import OPEN, conversations, outbox
 from bot.turns import Delivered, Due, Happened
 
@@ -29,15 +29,13 @@ _EARLIER = exists().where(
         and_(before.c.state == "offered", ~before.c.written, before.c.state_at > bindparam("offers")),
     ),
 )
+_WAY = select(o.id, o.conversation_id, o.seq, o.attempts, o.author, o.text, o.effect)
 _DUE = (
-    select(o.id, o.conversation_id, o.seq, o.attempts, o.author, o.text, o.effect)
-    .where(OPEN, o.state == "pending", o.due_at <= bindparam("now"), ~_EARLIER)
+    _WAY.where(OPEN, o.state == "pending", o.due_at <= bindparam("now"), ~_EARLIER)
     .order_by(o.id)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-_TALKS = CONVERSATION.where(conversations.c.id.in_(bindparam("ids", expanding=True)))
-_TALKS_OF = select(o.conversation_id).where(o.id.in_(bindparam("ids", expanding=True)))
 _UNDER_WAY = select(o.id, o.conversation_id, o.author, o.effect).where(
     o.id.in_(bindparam("ids", expanding=True)), o.state == "sending"
 )
@@ -76,8 +74,8 @@ class RecordOutbox:
     async def close_offers(self, age: float) -> int:
         return await self._database.write(lambda connection: self._close_offers(connection, age))
 
-    async def doubt_orphans(self, age: float) -> int:
-        return await self._database.write(lambda connection: self._doubt(connection, age))
+    async def orphans(self, age: float) -> list[Due]:
+        return await self._database.read(lambda connection: self._orphans(connection, age))
 
     def _take(self, connection: Connection, limit: int) -> list[Due]:
         now = self._database.now(connection)
@@ -85,14 +83,13 @@ class RecordOutbox:
         if not rows:
             return []
         connection.execute(_SENDING, {"ids": [row.id for row in rows], "b_now": now})
-        talks = seen(connection, sorted({row.conversation_id for row in rows}))
-        return [_due(row, talks[row.conversation_id]) for row in rows]
+        return _dues(connection, rows)
 
     def _settle(self, connection: Connection, delivered: Sequence[Delivered]) -> None:
         """Conversations are locked before their rows, in the order of their ids, as turns and claims do."""
         now, news = self._database.now(connection), {one.id: one for one in delivered}
-        talks = locked(connection, connection.execute(_TALKS_OF, {"ids": list(news)}).scalars().all())
-        rows: Sequence[Row[Any]] = connection.execute(_UNDER_WAY, {"ids": list(news)}).all()
+        talks = locked(connection, _talks_of(connection, delivered))
+        rows = connection.execute(_UNDER_WAY, {"ids": list(news)}).all()
         if rows:
             fates = [_Fate(talks[row.conversation_id], row, _or_cancelled(news[row.id], row, talks)) for row in rows]
             connection.execute(_SETTLE, [_settlement(fate.now, now) for fate in fates])
@@ -106,12 +103,14 @@ class RecordOutbox:
         closing = update(outbox).where(OPEN, o.state == "offered", o.state_at < now - age)
         return connection.execute(closing.values(state=fate, state_at=now, body=None)).rowcount
 
-    def _doubt(self, connection: Connection, age: float) -> int:
+    def _orphans(self, connection: Connection, age: float) -> list[Due]:
         since = self._database.now(connection) - age
-        orphans = connection.execute(select(o.id).where(OPEN, o.state == "sending", o.state_at < since)).scalars().all()
-        if orphans:
-            self._settle(connection, [Delivered(id_, OutboxState.IN_DOUBT, error="sender_died") for id_ in orphans])
-        return len(orphans)
+        return _dues(connection, connection.execute(_WAY.where(OPEN, o.state == "sending", o.state_at < since)).all())
+
+
+def _dues(connection: Connection, rows: Sequence[Any]) -> list[Due]:
+    talks = seen(connection, sorted({row.conversation_id for row in rows}))
+    return [_due(row, talks[row.conversation_id]) for row in rows]
 
 
 def _due(row: Any, talk: Row[Any]) -> Due:
@@ -146,11 +145,11 @@ class _Fate:
     """What becomes of a row that was under way, and the conversation it belongs to, locked."""
 
     talk: Row[Any]
-    row: Row[Any]
+    row: Any
     now: Delivered
 
 
-def _or_cancelled(one: Delivered, row: Row[Any], talks: Mapping[str, Row[Any]]) -> Delivered:
+def _or_cancelled(one: Delivered, row: Any, talks: Mapping[str, Row[Any]]) -> Delivered:
     """What the bot was about to say again is not said any more once a person has claimed the conversation."""
     claimed = talks[row.conversation_id].owner == Owner.AGENT.value
     if one.state is OutboxState.PENDING and row.author == Author.BOT.value and claimed and row.effect is None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, insert
 
 from bot.messages import Effect, Instant, Kind, OutboxState, Trace
 from bot.stores.record import eventlog
+from bot.stores.record.bulk import Bulk
 from bot.stores.record.rows import json_text, message_row
 from bot.stores.record.tables import messages, outbox, traces
 from bot.turns import Reply, TurnCommit
 from bot.wording import new_id
+
+_MESSAGES, _OUTBOX, _TRACES = (Bulk(insert(table)) for table in (messages, outbox, traces))
 
 
 @dataclass(slots=True)
@@ -73,9 +76,8 @@ class Sheet:
 
     def write(self, connection: Connection) -> None:
         """All but the conversations, whose columns the caller knows."""
-        for table, rows in ((messages, self.messages), (outbox, self.outbox), (traces, self.traces)):
-            if rows:
-                connection.execute(table.insert(), rows)
+        for table, rows in ((_MESSAGES, self.messages), (_OUTBOX, self.outbox), (_TRACES, self.traces)):
+            table.run(connection, rows)
         eventlog.append(connection, self.entries, self.now)
 
 
@@ -116,4 +118,11 @@ def _trace_row(turn: TurnCommit, conversation_id: str, now: Instant) -> dict[str
 
 
 def trace_text(trace: Trace) -> str:
-    return json.dumps(asdict(trace), ensure_ascii=False, separators=(",", ":"))
+    return _AS_JSON(trace)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+_AS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_fields).encode

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, select
 from bot.messages import Author, Conversation, Heard, Identity, Kind, Media, Owner
 from bot.stores.record.tables import conversations, customers, identities, messages
 
+_AS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 c, i, m = conversations.c, identities.c, messages.c
 
 CONVERSATION: Select[Any] = (
@@ -158,7 +159,7 @@ def media_text(media: Media | None) -> str | None:
 
 
 def json_text(data: Mapping[str, Any]) -> str:
-    return json.dumps(dict(data), ensure_ascii=False, separators=(",", ":")) if data else "{}"
+    return _AS_JSON(dict(data)) if data else "{}"
 
 
 def message_row(id_: str, conversation_id: str, seq: int, author: Author, kind: Kind, at: float) -> dict[str, Any]:

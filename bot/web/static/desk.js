@@ -1,5 +1,5 @@
 // The desk: the list of cases, which one is open, what is done with it, keys, and staying up to date.
-import { call, channelName, customerName, face, h, keep, now, say, sayOr, setNow, setting, toast, waited } from "./ground.js";
+import { call, channelName, customerName, face, h, keep, meet, now, say, sayOr, setNow, setting, toast, waited } from "./ground.js";
 import { showAbout } from "./about.js";
 import { compose, showCompose } from "./compose.js";
 import { showCase } from "./thread.js";
@@ -29,7 +29,7 @@ function showList() {
     button.querySelector("[data-count]").textContent = state.lines.filter(tabs[button.dataset.tab]).length;
   }
   const lines = shown();
-  keep(find("lines"), lines.map((line) => ({ ...line, current: line.id === state.open })), (line) => line.id, lineOf);
+  keep(find("lines"), lines.map((line) => ({ ...line, name: customerName(line), current: line.id === state.open })), (line) => line.id, lineOf);
   find("lines-empty").hidden = lines.length > 0;
   find("lines-empty").textContent = say(`list.empty.${state.tab}`);
   const waiting = state.lines.filter(tabs.waiting).length;
@@ -38,7 +38,7 @@ function showList() {
 }
 
 function lineOf(line) {
-  const name = customerName(line);
+  const { name } = line;
   const link = { class: "line", href: `/desk/cases/${line.id}`, "aria-current": String(line.current), onclick: follow };
   return h("li", {}, h("a", link,
     face(name, line.customer.id),
@@ -111,6 +111,8 @@ async function readCase() {
     if (id !== state.open) return; // another case was opened meanwhile
     const fresh = state.sheet === null;
     state.sheet = sheet;
+    meet(sheet);
+    showList();
     showSheet(fresh);
   } catch (refusal) {
     if (refusal.status === 404) go(null, true);
@@ -176,7 +178,8 @@ async function move(name) {
     state.moving = false;
   }
   await refresh();
-  if (name === "claim" && state.sheet?.line.agent === setting.me) compose("reply");
+  const writing = find("compose").contains(document.activeElement); // already began a note: leave them to it
+  if (name === "claim" && !writing && state.sheet?.line.agent === setting.me) compose("reply");
 }
 
 async function sendAgain(piece) {

@@ -83,12 +83,16 @@ export function waited(since) {
 
 export const accountName = (account) => setting.accounts[account] ?? account;
 export const channelName = (channel) => sayOr(`channel.${channel}`, channel);
-export const customerName = (line) => line.customer.name || say("list.nameless");
+const met = new Map(); // names of verified members, by customer, from the cases that were opened here
+export const meet = ({ line, member }) => met.set(line.customer.id, member?.name);
+
+/** The platform's name, else a verified member's. Where there is neither, four letters keep customers apart. */
+export const customerName = ({ customer }) => customer.name || met.get(customer.id) || `${say("list.nameless")} ${mark(customer.id)}`;
+const hash = (id) => [...id].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 2147483647, 7);
+const mark = (id) => hash(id).toString(36).padStart(4, "0").slice(-4).toUpperCase();
 
 export function face(name, id) {
-  let hue = 0;
-  for (const letter of id) hue = (hue * 31 + letter.codePointAt(0)) % 360;
-  return h("span", { class: "face", "--hue": hue, "aria-hidden": "true" }, [...name][0] ?? "·");
+  return h("span", { class: "face", "--hue": hash(id) % 360, "aria-hidden": "true" }, [...name][0] ?? "·");
 }
 
 export class Refused extends Error {

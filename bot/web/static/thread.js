@@ -1,5 +1,5 @@
 // Everything that was said, in order, with the handoff card above it.
-import { channelName, accountName, day, h, keep, moment, sameDay, say, sayOr, time } from "./ground.js";
+import { channelName, accountName, customerName, day, h, keep, moment, sameDay, say, sayOr, time } from "./ground.js";
 
 const find = (id) => document.getElementById(id);
 const NEAR = 80; // pixels from the end of the thread that still count as reading its end
@@ -57,7 +57,7 @@ function itemsOf(sheet) {
     what: "said",
     place: several ? placeOf(threads[line.conversation_id]) : "",
     elsewhere: several && !threads[line.conversation_id].joined,
-    name: sheet.names[line.by] ?? "",
+    name: line.author === "customer" ? customerName(sheet.line) : sheet.names[line.by] ?? "",
     title: sheet.titles[line.entry] ?? line.entry,
     pieces: sheet.outgoing.filter((piece) => piece.message_id === line.id),
     trace: traces[line.id],
@@ -115,7 +115,7 @@ function itemNode(item, sendAgain) {
 
 function authorOf(item, note) {
   if (note) return `${say("thread.note")} · ${item.name || say("author.agent")}`;
-  return item.author === "agent" && item.name ? item.name : say(`author.${item.author}`);
+  return item.name || say(`author.${item.author}`);
 }
 
 function contentOf(item) {

@@ -23,7 +23,7 @@ WORDS: dict[str, Both] = {
     "views": _both("视图", "Views"),
     "chat": _both("聊天", "Chat"),
     "people": _both("关注者", "Followers"),
-    "behind": _both("幕后", "Behind the scenes"),
+    "behind": _both("幕后", "Backstage"),
     "account": _both("公众号", "Official account"),
     "mode_safe": _both("安全模式", "Safe mode"),
     "mode_plain": _both("明文模式", "Plain mode"),

@@ -2,7 +2,7 @@
 const $ = (id) => document.getElementById(id);
 const t = JSON.parse($("words").textContent);
 const locale = document.documentElement.lang;
-const state = { followers: new Map(), lines: new Map(), calls: [], open: "", unread: new Map(), skew: 0, faults: {}, shut: new Set() };
+const state = { followers: new Map(), lines: new Map(), news: [], calls: [], open: "", shown: "", unread: new Map(), skew: 0, faults: {}, sms: [], shut: new Set() };
 
 // Small helpers
 
@@ -50,6 +50,7 @@ function followerRow(someone) {
 
 async function open(openid, byHand) {
   state.open = openid;
+  state.news = [];
   state.unread.delete(openid);
   history.replaceState(null, "", `#${openid}`);
   $("language").hash = openid;
@@ -57,8 +58,11 @@ async function open(openid, byHand) {
   showFollowers();
   const found = await call("GET", `/api/followers/${openid}`);
   if (state.open !== openid) return;
-  state.lines = new Map(found.lines.map((line) => [line.id, line]));
+  // What was told meanwhile is at least as new as what was found.
+  state.lines = new Map([...found.lines, ...state.news].map((line) => [line.id, line]));
+  state.shown = openid;
   showLines();
+  showSms();
   if (byHand) $("draft").focus();
 }
 
@@ -153,8 +157,10 @@ function meta(line) {
 }
 
 function heard(line) {
-  if (line.openid === state.open) showLine(line);
-  else if (line.side !== "follower") {
+  if (line.openid === state.open) {
+    state.news.push(line);
+    if (state.shown === state.open) { showLine(line); showSms(); }
+  } else if (line.side !== "follower") {
     state.unread.set(line.openid, (state.unread.get(line.openid) ?? 0) + 1);
     showFollowers();
   }
@@ -176,21 +182,33 @@ function tray(shown) {
 
 // Text messages
 
-function showSms(sms) {
-  if (state.shut.has(sms.key) || (sms.openid && sms.openid !== state.open)) return;
-  const code = /\d{4,8}/.exec(sms.text)?.[0] ?? "";
+const codeIn = (sms) => /\d{4,8}/.exec(sms.text)?.[0] ?? "";
+
+// The newest one on this phone, until it is closed, its code was sent, or ten minutes have passed.
+function showSms() {
+  const sms = state.sms.findLast((one) => ["", state.open].includes(one.openid));
+  const fresh = sms && !state.shut.has(sms.key) && now() - sms.at < 600 && !wasSent(codeIn(sms));
+  if (fresh) dropDown(sms);
+  $("banner").hidden = !fresh;
+}
+
+function wasSent(code) {
+  return code && [...state.lines.values()].some((line) => line.side === "follower" && line.text.includes(code));
+}
+
+function dropDown(sms) {
+  const code = codeIn(sms);
   $("banner").dataset.sms = sms.key;
   $("banner-head").textContent = `${t.sms} · ${sms.phone} · ${hours(sms.at)}`;
   $("banner-body").textContent = sms.text;
   $("banner-fill").hidden = !code;
   $("banner-fill").textContent = `${t.fill} ${code}`;
   $("banner-fill").onclick = () => { $("draft").value = code; shutSms(); };
-  $("banner").hidden = false;
 }
 
 function shutSms() {
   state.shut.add($("banner").dataset.sms);
-  $("banner").hidden = true;
+  showSms();
   $("draft").focus();
 }
 
@@ -202,7 +220,7 @@ const fine = new Set(["replied", "quiet", "ok"]);
 function showWire() {
   const rows = state.calls.slice(-60).reverse().map((one) => {
     const name = state.followers.get(one.openid)?.name ?? "";
-    const detail = [name, one.number > 1 ? t.attempt.replace("{n}", one.number) : "", one.took >= 1 ? `${Math.round(one.took)} ms` : ""];
+    const detail = [name, one.number > 1 ? t.attempt.replace("{n}", one.number) : "", one.took >= 1 ? `${Math.round(one.took)}\u00a0ms` : ""];
     const mood = fine.has(one.outcome) ? "" : warns.has(one.outcome) ? "warn" : "bad";
     return make("li", {}, make("time", {}, hours(one.at, true)),
       make("span", {}, `${t[`way_${one.way}`]} ${one.what} `, make("small", {}, detail.filter(Boolean).join(" · "))),
@@ -239,13 +257,13 @@ async function refresh() {
   state.followers = new Map(all.followers.map((someone) => [someone.openid, someone]));
   state.calls = all.calls;
   state.faults = all.faults;
+  state.sms = all.sms;
   showWire();
   showFaults();
   const wished = state.open || location.hash.slice(1);
   const first = state.followers.has(wished) ? wished : all.followers[0]?.openid;
   if (first) await open(first, false);
   else { showFollowers(); showLines(); }
-  for (const sms of all.sms) showSms(sms);
 }
 
 function listen() {
@@ -255,7 +273,7 @@ function listen() {
   on("line", heard);
   on("follower", (someone) => { state.followers.set(someone.openid, someone); showFollowers(); });
   on("call", (one) => { state.calls = [...state.calls.slice(-199), one]; showWire(); });
-  on("sms", showSms);
+  on("sms", (sms) => { state.sms.push(sms); showSms(); });
   on("faults", (faults) => { state.faults = faults; showFaults(); });
   on("hello", () => { $("offline").hidden = true; refresh(); });
   on("missed", refresh);

@@ -1,0 +1,147 @@
+"""Chromium, and what can be done with it on the phone page and at the desk, in the words that stand there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from axe_playwright_python.sync_playwright import Axe
+from ground import missing
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from bot.simulators.wechat.page.words import WORDS as PHONE_WORDS
+from bot.simulators.wechat.page.words import Language
+from bot.web.words import WORDS as DESK_WORDS
+
+SLOW = 30_000  # milliseconds; a machine may be busy
+
+
+@contextmanager
+def chromium(**environment: str) -> Iterator[Browser]:
+    """The system's chromium, with these variables set. Without it a test skips, and fails in CI."""
+    path = shutil.which("chromium")
+    if path is None:
+        missing("chromium", "no program of that name")
+    expect.set_options(timeout=SLOW)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"], env={**os.environ, **environment}
+        )
+        yield browser
+        browser.close()
+
+
+def barriers(page: Page) -> list[str]:
+    """What keeps people out according to axe, if it is serious or critical: rule and element."""
+    found = Axe().run(page).response["violations"]
+    grave = [rule for rule in found if rule["impact"] in ("serious", "critical")]
+    return [f"{rule['id']}: {node['html'][:160]}" for rule in grave for node in rule["nodes"]]
+
+
+class PhonePage:
+    """The simulated WeChat's page, one follower at a time. `language`: 'zh' or 'en', in which its reader reads it."""
+
+    def __init__(self, page: Page, address: str, language: Language = "zh") -> None:
+        self.page = page
+        self._words = {key: both[language] for key, both in PHONE_WORDS.items()}
+        page.goto(f"{address}/?lang={language}")
+        self.lines = page.get_by_role("log", name=self._words["lines"])
+
+    def follows(self, name: str, number: str = "") -> None:
+        """A new follower is made, follows the account and is greeted."""
+        self.page.get_by_label(self._words["name"], exact=True).fill(name)
+        self.page.get_by_label(self._words["number"]).fill(number)
+        self.page.get_by_role("button", name=self._words["add"]).click()
+        expect(self.page.locator("#speaker")).to_have_text(name)
+        expect(self.said_to_me()).to_have_count(1)
+
+    def types(self, text: str) -> None:
+        """Writes and sends with the Enter key; waits until the webhook has taken it."""
+        before = self._mine().count()
+        draft = self.page.get_by_role("textbox", name=self._words["write"])
+        draft.fill(text)
+        draft.press("Enter")
+        self._sent(before)
+
+    def asks(self, text: str, answer: str) -> None:
+        """Writes, and reads an answer with these words in it."""
+        before = self.said_to_me().count()
+        self.types(text)
+        expect(self.said_to_me()).to_have_count(before + 1)
+        expect(self.said_to_me().last).to_contain_text(answer)
+
+    def fills_in_the_code(self) -> None:
+        """Taps the code in the text message that has dropped in from above, and sends it."""
+        before = self._mine().count()
+        self.page.get_by_role("alert").get_by_role("button", name=self._words["fill"]).click()
+        self.page.get_by_role("button", name=self._words["send"], exact=True).click()
+        self._sent(before)
+
+    def said_to_me(self) -> Locator:
+        return self.lines.locator(".line.account .bubble")
+
+    def _mine(self) -> Locator:
+        return self.lines.locator(".line.follower")
+
+    def _sent(self, before: int) -> None:
+        expect(self._mine()).to_have_count(before + 1)
+        expect(self._mine().last.get_by_text(self._words["sending"])).to_have_count(0)
+
+
+class DeskPage:
+    """An agent at the desk, who has logged in. `language`: 'zh' or 'en', which the browser must prefer too."""
+
+    def __init__(self, page: Page, address: str, login: tuple[str, str], language: Language = "zh") -> None:
+        self.page = page
+        self.words = DESK_WORDS[language]
+        page.goto(f"{address}/desk")
+        page.get_by_label(self.words["login.login"], exact=True).fill(login[0])
+        page.get_by_label(self.words["login.password"]).fill(login[1])
+        page.get_by_role("button", name=self.words["login.enter"]).click()
+        expect(page.get_by_text(self.words["live.on"], exact=True)).to_be_visible()
+
+    def cases(self) -> Locator:
+        return self.page.get_by_role("navigation", name=self.words["list.label"]).get_by_role("link")
+
+    def thread(self) -> Locator:
+        return self.page.get_by_role("log", name=self.words["thread.label"])
+
+    def looks_at(self, tab: str) -> None:
+        """waiting, mine or all."""
+        self.page.get_by_role("button", name=self.words[f"list.{tab}"]).click()
+
+    def opens_the_first(self) -> None:
+        self.opens(self.cases().first)
+
+    def opens(self, case: Locator) -> None:
+        case.click()
+        expect(self.thread().locator(".said").first).to_be_attached()
+
+    def does(self, act: str) -> None:
+        """claim, release, resolve or hand_back."""
+        self.page.get_by_role("button", name=self.words[f"act.{act}"]).click()
+
+    def replies(self, text: str) -> None:
+        """Writes to the customer and sends with the Enter key."""
+        self.drafts(text)
+        self._sends(text)
+
+    def notes(self, text: str) -> None:
+        """Writes something that only staff read."""
+        self.drafts(text, "compose.note")
+        self._sends(text)
+
+    def drafts(self, text: str, mode: str = "compose.reply") -> None:
+        """Writes without sending."""
+        self.page.get_by_role("radiogroup").get_by_text(self.words[mode]).click()
+        self._box().fill(text)
+
+    def _sends(self, text: str) -> None:
+        self._box().press("Enter")
+        expect(self.thread().get_by_text(text)).to_be_visible()
+        expect(self._box()).to_have_value("")
+
+    def _box(self) -> Locator:
+        return self.page.get_by_role("textbox", name=self.words["compose.label"])

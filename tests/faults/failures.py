@@ -1,0 +1,119 @@
+"""What can fail while people write: processes, the nerve, the record, the platform. Each ends by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+import time
+from pathlib import Path
+
+import redis
+from cluster import Cluster
+from fleet import Household, answering
+from storm import Fault, Stage
+
+from bot.simulators.wechat.faults import Faults
+
+
+def kill_worker(number: int) -> Fault:
+    async def fault(stage: Stage) -> None:
+        worker = stage.fleet.workers[number % len(stage.fleet.workers)]
+        await asyncio.to_thread(worker.kill)
+        await asyncio.sleep(0.3)
+        worker.start()
+
+    return fault
+
+
+def stop_worker(number: int) -> Fault:
+    async def fault(stage: Stage) -> None:
+        worker = stage.fleet.workers[number % len(stage.fleet.workers)]
+        await asyncio.to_thread(worker.end, signal.SIGTERM)
+        worker.start()
+
+    return fault
+
+
+async def kill_supervisor(stage: Stage) -> None:
+    house = stage.fleet
+    assert isinstance(house, Household)
+    await asyncio.to_thread(house.kill)
+    await asyncio.sleep(0.5)
+    house.start()
+    await asyncio.to_thread(answering, house.port)
+
+
+async def kill_children(stage: Stage) -> None:
+    """One worker and the nerve; the supervisor starts them again."""
+    house = stage.fleet
+    assert isinstance(house, Household)
+    for child in [*house.children(" worker ")[:1], *house.children("valkey-server")[:1]]:
+        child.kill()
+    await asyncio.sleep(1.0)
+
+
+async def kill_nerve(stage: Stage) -> None:
+    stage.fleet.lose_nerve()
+    await asyncio.sleep(1.0)
+    stage.fleet.nerve.ensure()
+
+
+async def wipe_nerve(stage: Stage) -> None:
+    with redis.Redis.from_url(stage.fleet.nerve.url) as server:
+        server.flushall()
+
+
+async def repeats_at_once(stage: Stage) -> None:
+    for platform in stage.platforms.values():
+        platform.set_faults(Faults(duplicate=10))
+    await asyncio.sleep(1.0)
+
+
+async def slow_platform(stage: Stage) -> None:
+    for platform in stage.platforms.values():
+        platform.set_faults(Faults(slow=0.5))
+    await asyncio.sleep(1.5)
+    for platform in stage.platforms.values():
+        platform.set_faults(Faults())
+
+
+async def platform_down(stage: Stage) -> None:
+    for platform in stage.platforms.values():
+        platform.set_faults(Faults(down=True))
+    await asyncio.sleep(1.5)
+    for platform in stage.platforms.values():
+        platform.set_faults(Faults())
+
+
+async def connections_drop(stage: Stage) -> None:
+    for platform in stage.platforms.values():
+        platform.set_faults(Faults(drop=3))
+    await asyncio.sleep(1.0)
+
+
+async def platform_busy(stage: Stage) -> None:
+    for platform in stage.platforms.values():
+        platform.set_faults(Faults(error=-1, error_times=3))
+    await asyncio.sleep(1.0)
+
+
+def database_fails(made: Cluster | None) -> Fault:
+    async def fault(stage: Stage) -> None:
+        if made is None:
+            await asyncio.to_thread(hold_write_lock, stage.fleet.folder / "var" / "record.sqlite", 1.4)
+        else:
+            await asyncio.to_thread(made.stop)
+            await asyncio.sleep(0.3)
+            await asyncio.to_thread(made.start)
+
+    return fault
+
+
+def hold_write_lock(file: Path, seconds: float) -> None:
+    """Another program that writes to the SQLite file, and takes its time."""
+    other = sqlite3.connect(file, timeout=5, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    time.sleep(seconds)
+    other.execute("ROLLBACK")
+    other.close()

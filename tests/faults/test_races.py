@@ -1,0 +1,301 @@
+"""The moments at which P1 to P4 could break, one by one and without luck."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+from shop import Shop
+from sqlalchemy import Connection, event, select, text, update
+
+from bot.cases import AgentReply
+from bot.delivery import verdict
+from bot.errors import DeliveryFailed
+from bot.messages import Inbound, Kind, Outbound, OutboxState, Reason, Sent, Understanding, Utterance
+from bot.offers import Late, Offer
+from bot.stores.record.database import Database
+from bot.stores.record.intake import LEASE, RecordIntake
+from bot.stores.record.outbox import RecordOutbox
+from bot.stores.record.tables import conversations, events, outbox
+from bot.turns import Committed, Delivered, Due, TurnCommit
+from bot.wording import new_id
+
+RETURNS, HOURS, PERSON = "怎么退货？", "你们几点开门", "转人工"
+pytestmark = pytest.mark.faults
+
+
+def asks(text_: str, customer: str = "alice", key: str = "") -> Inbound:
+    return Inbound("tea", customer, key or new_id(), Kind.TEXT, text_)
+
+
+def hears_too_late(shop: Shop, text_: str) -> None:
+    """The request is gone when its answer is ready, which therefore waits to be delivered."""
+
+    async def story() -> None:
+        offer = Offer(lambda reply: reply.text.encode(), asyncio.get_running_loop().time())
+        assert await shop.yingda.journey.answer(asks(text_), offer) is None
+        await shop.yingda.journey.finish(5)
+
+    shop.run(story())
+
+
+def taken(shop: Shop) -> list[Due]:
+    """What is being sent from now on."""
+    return shop.run(RecordOutbox(shop.database).take(32))
+
+
+def settle(shop: Shop, *delivered: Delivered) -> None:
+    shop.run(RecordOutbox(shop.database).settle(delivered))
+
+
+def rows(shop: Shop) -> list[tuple[str, str]]:
+    """The outbox in order: author and state."""
+    said = select(outbox.c.author, outbox.c.state).where(outbox.c.effect.is_(None)).order_by(outbox.c.seq, outbox.c.id)
+    return [tuple(row) for row in shop.run(shop.database.read(lambda connection: connection.execute(said).all()))]
+
+
+def test_a_send_that_fails_after_a_claim_is_not_tried_again(shop: Shop) -> None:
+    hears_too_late(shop, RETURNS)
+    (due,) = taken(shop)
+    hears_too_late(shop, PERSON)
+    shop.claims(shop.agent("anna"), shop.waiting()[0].id)
+    settle(shop, verdict(due, DeliveryFailed("busy", retry_after=1), shop.clock.now()))
+    assert rows(shop) == [("bot", "cancelled"), ("system", "pending")]
+    shop.clock.move(60)
+    shop.deliver()
+    assert len(shop.sent_to("alice")) == 1
+    assert "人工" in shop.sent_to("alice")[0] or "同事" in shop.sent_to("alice")[0]
+
+
+def test_the_pieces_of_a_long_reply_leave_one_after_the_other(shop: Shop) -> None:
+    shop.hears("alice", PERSON)
+    case_id, anna = shop.waiting()[0].id, shop.agent("anna")
+    shop.claims(anna, case_id)
+    shop.run(shop.cases.reply(case_id, anna, AgentReply("one two three", ("one", "two", "three"), "draft")))
+    shop.clock.move(21)  # the response that opened the case holds up nobody any more
+    leaving = []
+    while due := taken(shop):
+        leaving.append([one.message.text for one in due if one.message])
+        settle(shop, *(Delivered(one.id, OutboxState.SENT) for one in due))
+    assert leaving == [["one"], ["two"], ["three"]]
+
+
+def test_an_earlier_answer_that_still_waits_travels_with_the_next_and_before_it(shop: Shop) -> None:
+    usual = [shop.hears("bob", RETURNS), shop.hears("bob", HOURS)]
+    hears_too_late(shop, RETURNS)
+    assert shop.hears("alice", HOURS) == f"{usual[0]}\n\n{usual[1]}"
+    assert shop.sent_to("alice") == []
+
+
+def test_an_answer_does_not_overtake_one_that_is_just_being_sent(shop: Shop) -> None:
+    usual = shop.hears("bob", HOURS)
+    hears_too_late(shop, RETURNS)
+    (due,) = taken(shop)
+    assert shop.hears("alice", HOURS) is None
+    assert shop.sent_to("alice") == []
+    settle(shop, Delivered(due.id, OutboxState.SENT))
+    shop.deliver()
+    assert shop.sent_to("alice") == [usual]
+
+
+def test_a_repeat_that_comes_while_the_answer_is_being_written_down_gets_it_too(shop: Shop) -> None:
+    journey = shop.yingda.journey
+
+    async def story() -> list[bytes | Late | None]:
+        written, begun = asyncio.Event(), asyncio.Event()
+        write = journey._commit._work
+
+        async def slowly(turns: Sequence[TurnCommit]) -> Sequence[Committed]:
+            begun.set()
+            await written.wait()
+            return await write(turns)
+
+        journey._commit._work = slowly
+        until = asyncio.get_running_loop().time() + 4
+        inbound = asks(RETURNS)
+        first = asyncio.create_task(journey.answer(inbound, Offer(_rendered, until)))
+        await begun.wait()
+        again = asyncio.create_task(journey.answer(inbound, Offer(_rendered, until)))
+        await asyncio.sleep(0.2)
+        written.set()
+        return list(await asyncio.gather(first, again))
+
+    first, again = shop.run(story())
+    assert isinstance(first, bytes)
+    assert again == first
+
+
+def _rendered(reply: Outbound) -> bytes:
+    return reply.text.encode()
+
+
+def test_what_a_process_was_sending_when_it_was_told_to_stop_is_sent(shop: Shop) -> None:
+    hears_too_late(shop, RETURNS)
+
+    async def story() -> None:
+        begun, send = asyncio.Event(), shop.tea.send
+
+        async def slowly(message: Outbound) -> Sent:
+            begun.set()
+            await asyncio.sleep(0.3)
+            return await send(message)
+
+        shop.tea.send = slowly  # type: ignore[method-assign]
+        delivering = asyncio.create_task(shop.yingda.delivery.run())
+        await begun.wait()
+        delivering.cancel()
+        await asyncio.gather(delivering, return_exceptions=True)
+
+    shop.run(story())
+    assert rows(shop) == [("bot", "sent")]
+
+
+def test_everything_a_dead_process_left_is_taken_up_at_once(shop: Shop) -> None:
+    customers = [f"customer {number}" for number in range(150)]
+    dead = RecordIntake(shop.database, "dead", {"tea": "rehearsal"})
+    shop.run(dead.accept([asks(RETURNS, customer) for customer in customers]))
+    shop.clock.move(LEASE + 1)
+    shop.sweep()
+    assert all(len(shop.sent_to(customer)) == 1 for customer in customers)
+
+
+def test_an_effect_whose_process_died_comes_back_to_its_skill_and_a_person_helps(shop: Shop) -> None:
+    shop.hears("alice", "我有多少积分")
+    hears_too_late(shop, "13800000001")
+    (effect,) = [due for due in taken(shop) if due.effect]
+    shop.clock.move(61)
+    shop.sweep()
+    (line,) = shop.waiting()
+    assert line.reason is Reason.FAILED
+    assert shop.case(line.id).detail == f"{effect.effect.name if effect.effect else ''}:sender_died"
+
+
+def test_a_doubt_is_told_once_even_if_two_processes_find_it(shop: Shop) -> None:
+    hears_too_late(shop, RETURNS)
+    (due,) = taken(shop)
+    doubt = Delivered(due.id, OutboxState.IN_DOUBT, error="sender_died")
+    settle(shop, doubt)
+    settle(shop, doubt)
+    told = select(events.c.type).where(events.c.type == "delivery_in_doubt")
+    assert len(shop.run(shop.database.read(lambda connection: connection.execute(told).all()))) == 1
+
+
+def test_one_poison_message_becomes_a_case_and_stops_nobody_else(shop: Shop) -> None:
+    """The engine raises for whatever batch the poison is in."""
+    together = shop.yingda.journey._mind._understand
+    healthy = together._work  # type: ignore[attr-defined]
+
+    async def poisoned(utterances: Sequence[Utterance]) -> list[Understanding]:
+        if any("poison" in one.text for one in utterances):
+            raise ValueError
+        return list(await healthy(utterances))
+
+    together._work = poisoned  # type: ignore[attr-defined]
+
+    async def all_at_once() -> list[str | Late | None]:
+        inbounds = [asks("poison" if number == 7 else RETURNS, f"customer {number}") for number in range(40)]
+        return list(await asyncio.gather(*(shop.answered(inbound) for inbound in inbounds)))
+
+    replies = shop.run(all_at_once())
+    (line,) = shop.waiting()
+    assert line.reason is Reason.FAILED
+    assert len({reply for number, reply in enumerate(replies) if number != 7}) == 1
+    assert all(isinstance(reply, str) for reply in replies)
+    assert replies[7] not in (replies[0], replies[8])
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("record_url", ["postgres"], indirect=True)
+def test_delivery_does_not_wait_for_somebody_who_holds_the_conversation(shop: Shop) -> None:
+    """Else a claim, which holds the conversation and wants its pending rows, and delivery wait for each other."""
+    hears_too_late(shop, RETURNS)
+    with shop.database.engine.begin() as claiming:
+        claiming.execute(select(conversations.c.id).with_for_update()).all()
+        (due,) = shop.run(asyncio.wait_for(RecordOutbox(shop.database).take(10), 5))
+    assert due.message is not None
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("record_url", ["postgres"], indirect=True)
+def test_two_transactions_that_wait_for_each_other_both_come_to_their_end(database: Database) -> None:
+    with database.engine.begin() as connection:
+        connection.execute(text("CREATE TABLE scratch (id int PRIMARY KEY, n int)"))
+        connection.execute(text("INSERT INTO scratch VALUES (1, 0), (2, 0)"))
+    met = threading.Barrier(2)
+
+    def crossing(first: int, second: int):  # type: ignore[no-untyped-def]
+        tries = 0
+
+        def work(connection: Connection) -> int:
+            nonlocal tries
+            tries += 1
+            connection.execute(text("UPDATE scratch SET n = n + 1 WHERE id = :id"), {"id": first})
+            if tries == 1:
+                met.wait(10)
+            connection.execute(text("UPDATE scratch SET n = n + 1 WHERE id = :id"), {"id": second})
+            return tries
+
+        return work
+
+    async def both() -> list[int]:
+        return list(await asyncio.gather(database.write(crossing(1, 2)), database.write(crossing(2, 1))))
+
+    assert sorted(asyncio.run(both())) == [1, 2]
+    with database.engine.begin() as connection:
+        assert connection.execute(text("SELECT n FROM scratch")).scalars().all() == [2, 2]
+
+
+@pytest.mark.parametrize("record_url", ["sqlite"], indirect=True)
+def test_looking_for_what_is_due_reads_only_what_is_not_done_with(database: Database) -> None:
+    """It happens twice a second and after every turn; the outbox keeps everything that was ever said."""
+    asked: list[tuple[str, object]] = []
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def note(_: object, __: object, statement: str, parameters: object, *___: object) -> None:
+        if "outbox" in statement:
+            asked.append((statement, parameters))
+
+    async def look() -> None:
+        store = RecordOutbox(database)
+        await store.take(10)
+        await store.close_offers(20)
+        await store.settle([Delivered("nobody", OutboxState.SENT)])
+
+    asyncio.run(look())
+    with database.engine.begin() as connection:
+        plans = [
+            step[3]
+            for statement, parameters in list(asked)
+            for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
+        ]
+    assert plans
+    assert not [step for step in plans if step.startswith("SCAN outbox")]
+
+
+def test_the_bot_falls_silent_when_the_claim_comes_between_its_decision_and_its_word(shop: Shop) -> None:
+    """The turn was decided while the bot owned the conversation, and is committed after the claim."""
+    journey, anna = shop.yingda.journey, shop.agent("anna")
+    shop.hears("alice", PERSON)
+    case_id = shop.waiting()[0].id
+    shop.run(shop.cases.claim(case_id, anna))
+    shop.run(shop.cases.hand_back(case_id, anna))
+
+    async def story() -> str | Late | None:
+        decide = journey._mind.decide
+
+        async def slowly(work, now):  # type: ignore[no-untyped-def]
+            decided = await decide(work, now)
+            if work.conversation.owner == "bot":
+                await shop.database.write(lambda connection: connection.execute(_CLAIMED))
+            return decided
+
+        journey._mind.decide = slowly  # type: ignore[method-assign]
+        return await shop.answered(asks(RETURNS))
+
+    assert shop.run(story()) is None
+    assert rows(shop) == [("system", "offered")]
+
+
+_CLAIMED = update(conversations).values(owner="agent", agent="anna", version=conversations.c.version + 1)
