@@ -1,7 +1,8 @@
 """Entries: the question-and-answer items that editors write, one YAML file per topic.
 
-A topic's file is `topic: {zh, en}`, `owner`, and `entries: [...]`; phrases.yaml holds what code says. `load` is strict:
-either everything is in order, or one SettingError names every mistake with its file and line.
+A topic's file is `topic: {zh, en}`, `owner`, and `entries: [...]`; phrases.yaml holds what code says, and tests.yaml
+what the base is asked before it is published (`bot.knowledge.regression`), which is no topic. `load` is strict: either
+everything is in order, or one SettingError names every mistake with its file and line.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from bot.knowledge.sameness import same_form
 
 CHANNELS = ("wechat", "twitter", "webchat")
 PHRASES = "phrases.yaml"
+TESTS = "tests.yaml"
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -88,6 +90,11 @@ class Entry(Content):
     valid_to: date | None = None
     owner: str = ""
     target_precision: float | None = Field(None, gt=0.5, lt=1)
+
+    def words(self) -> Iterator[tuple[Language, Mapping[str, str]]]:
+        """What it answers in each language, by channel; nothing if it has no answers."""
+        if self.answers is not None:
+            yield from ((language, self.answers.said_in(language)) for language in LANGUAGES)
 
     def valid_on(self, day: date) -> bool:
         """Whether the answer holds on that day."""
@@ -163,7 +170,7 @@ def _pages(folder: Path) -> tuple[list[Page], list[Mistake]]:
         return [], [Mistake(str(folder), 0, folder.name, "is no folder", "name the folder of the knowledge base")]
     pages: list[Page] = []
     mistakes: list[Mistake] = []
-    for path in sorted({*folder.glob("*.yaml"), folder / PHRASES}):
+    for path in sorted({*folder.glob("*.yaml"), folder / PHRASES} - {folder / TESTS}):
         try:
             pages.append(read_page(path))
         except SettingError as problem:

@@ -10,11 +10,15 @@ from editor import SKILLS, TOPIC, Editor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.knowledge.checks import Finding, Severity, check
+from bot.knowledge.checks import Finding, Outlook, Severity, check
 from bot.knowledge.entries import read
+from bot.knowledge.lengths import weight
+from bot.knowledge.links import links
+from bot.knowledge.nearness import letter_groups, near_pairs, nearness
 from bot.knowledge.sameness import gist
 
 TODAY = date(2026, 9, 21)
+WECHAT = Outlook(channels=("wechat",))
 ENOUGH = TOPIC.replace("[包邮吗]", "[包邮吗, 运费多少, 邮费怎么算, 满多少免邮, 快递要钱么, 寄西藏贵不贵]").replace(
     "[is delivery free]",
     "[is delivery free, postage, how much is shipping, shipping cost, cheap courier, free over what]",
@@ -26,13 +30,13 @@ def editor(tmp_path: Path) -> Editor:
     return Editor(tmp_path).writes(ENOUGH)
 
 
-def findings(editor: Editor) -> list[Finding]:
+def findings(editor: Editor, outlook: Outlook | None = None) -> list[Finding]:
     base, mistakes = read(editor.folder, SKILLS)
-    return check(base, mistakes, TODAY)
+    return check(base, mistakes, TODAY, outlook)
 
 
-def warning(editor: Editor) -> Finding:
-    (found,) = findings(editor)
+def warning(editor: Editor, outlook: Outlook | None = None) -> Finding:
+    (found,) = findings(editor, outlook)
     assert found.severity is Severity.WARNING
     return found
 
@@ -50,16 +54,48 @@ def test_too_few_examples_are_a_warning(editor: Editor) -> None:
 
 def test_an_answer_too_long_for_wechat_is_a_warning(editor: Editor) -> None:
     editor.writes(ENOUGH.replace("满 99 元包邮。", "茶" * 683))
-    found = warning(editor).mistake
+    found = warning(editor, WECHAT).mistake
     assert (found.key, found.line) == ("entries.0.answers.zh.default", editor.line_of("茶茶"))
     assert found.wrong == "2,049 bytes; WeChat takes 2,047 in one message"
 
 
 def test_an_answer_that_just_fits_wechat_or_has_words_of_its_own_there_is_fine(editor: Editor) -> None:
     editor.writes(ENOUGH.replace("满 99 元包邮。", "茶" * 682))
-    assert findings(editor) == []
-    editor.writes(ENOUGH.replace("zh: 满 99 元包邮。", f"zh: {{default: {'茶' * 683}, wechat: 包邮}}"))
-    assert findings(editor) == []
+    assert findings(editor, WECHAT) == []
+    words = f"{{default: {'茶' * 683}, wechat: 包邮}}\n      en: {{default: Free., wechat: Free}}"
+    editor.writes(ENOUGH.replace("满 99 元包邮。\n      en: Free from ¥99.", words))
+    assert findings(editor, WECHAT) == []
+
+
+@pytest.mark.parametrize(("length", "fits"), [(140, True), (141, False)])
+def test_a_post_on_x_holds_140_chinese_signs(editor: Editor, length: int, fits: bool) -> None:
+    editor.writes(ENOUGH.replace("满 99 元包邮。", "茶" * length))
+    assert (findings(editor) == []) == fits
+    assert findings(editor, WECHAT) == []
+
+
+def test_words_for_x_that_are_too_long_are_a_warning_although_the_others_fit(editor: Editor) -> None:
+    words = f"{{default: 包邮, twitter: {'茶' * 141}}}\n      en: {{default: Free., twitter: Free}}"
+    editor.writes(ENOUGH.replace("满 99 元包邮。\n      en: Free from ¥99.", words))
+    found = warning(editor).mistake
+    assert found.key == "entries.0.answers.zh.twitter"
+    assert found.wrong == "282 signs (a Chinese one counts 2); X takes 280 in one message"
+
+
+@pytest.mark.parametrize(
+    ("text", "counted"),
+    [
+        ("abc def", 7),
+        ("茶 tea", 6),
+        ("满 99 元", 8),
+        ("https://example.com/a/very/long/path?of=things ok", 26),
+        ("👍🏽👨\u200d👩\u200d👧 ok", 7),
+        ("“quoted” – yes…", 16),
+        ("cafe\u0301", 4),
+    ],
+)
+def test_a_post_is_counted_as_x_counts_it(text: str, counted: int) -> None:
+    assert weight(text) == counted
 
 
 @pytest.mark.parametrize(("until", "expired"), [("2026-09-20", True), ("2026-09-21", False)])
@@ -85,6 +121,118 @@ def test_examples_of_two_entries_that_hardly_differ_are_a_warning(editor: Editor
     assert "“多少运费吗” is hardly different from “运费多少” of delivery-fee" in found[0]
     assert "“cost of the shipping please” is hardly different from “shipping cost” of delivery-fee" in found[1]
     assert all(f"{editor.folder / 'more.yaml'}:" in one for one in found)
+
+
+def test_two_entries_examples_that_differ_by_a_letter_or_two_are_a_warning(editor: Editor) -> None:
+    other = ENOUGH.replace("delivery-fee", "fee").split("zh: [")[0]
+    zh = "甲乙, 丙丁, 戊己, 庚辛, 壬癸, 子丑"
+    editor.writes(ENOUGH.replace("free over what", "how much do you charge for shippping"))
+    en = "how much do you charge for shipping, one thing, two of them, three more, four there, five here"
+    editor.writes(f"{other}zh: [{zh}]\n      en: [{en}]\n    handoff: always\n", "more.yaml")
+    found = warning(editor).mistake
+    assert "“how much do you charge for shipping” is hardly different from" in found.wrong
+    assert (Path(found.file).name, found.line) == ("more.yaml", editor.line_of("how much", "more.yaml"))
+
+
+def test_examples_of_one_entry_may_be_as_alike_as_they_like(editor: Editor) -> None:
+    assert findings(editor.writes(ENOUGH.replace("free over what", "shipping costs, shippping cost"))) == []
+
+
+@given(
+    st.lists(st.text(st.sampled_from("ab 茶叶怎么泡"), min_size=1, max_size=12), max_size=25),
+    st.sampled_from([0.5, 0.6, 0.8, 0.95]),
+)
+def test_no_near_pair_is_missed_and_none_invented(texts: list[str], threshold: float) -> None:
+    groups = [letter_groups(text) for text in texts]
+    every = {
+        (later, earlier)
+        for later in range(len(texts))
+        for earlier in range(later)
+        if nearness(groups[later], groups[earlier]) >= threshold
+    }
+    assert {(later, earlier) for later, earlier, _ in near_pairs(texts, threshold)} == every
+
+
+def test_an_english_section_with_chinese_in_it_is_a_warning(editor: Editor) -> None:
+    found = warning(editor.writes(ENOUGH.replace("free over what", "邮费贵吗"))).mistake
+    assert found.wrong == "“邮费贵吗” is Chinese"
+    assert found.line == editor.line_of("邮费贵吗")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [("Free from ¥99.", "满 99 元包邮哦", "en.default"), ("满 99 元包邮。", "Free from ¥99, hooray.", "zh.default")],
+)
+def test_an_answer_in_the_wrong_language_is_a_warning(editor: Editor, old: str, new: str, key: str) -> None:
+    found = warning(editor.writes(ENOUGH.replace(old, new))).mistake
+    assert found.key == f"entries.0.answers.{key}"
+    assert found.mend == "translate it"
+
+
+def test_an_english_answer_may_name_something_in_chinese(editor: Editor) -> None:
+    assert findings(editor.writes(ENOUGH.replace("Free from ¥99.", "Search for 云杉茶 on WeChat."))) == []
+
+
+def test_words_for_a_channel_in_one_language_only_are_a_warning(editor: Editor) -> None:
+    found = warning(editor.writes(ENOUGH.replace("zh: 满 99 元包邮。", "zh: {default: 包邮, twitter: 包}"))).mistake
+    assert found.wrong == "has words for twitter in zh only"
+    assert (found.key, found.line) == ("entries.0.answers.en", editor.line_of("en: Free"))
+
+
+def linked(editor: Editor) -> Editor:
+    return editor.writes(
+        ENOUGH.replace("满 99 元包邮。", "详见 https://tea.example/fees。").replace(
+            "Free from ¥99.", "See https://tea.example/gone, or (https://tea.example/fees)."
+        )
+    )
+
+
+def test_links_are_listed_where_they_stand(editor: Editor) -> None:
+    found = links(linked(editor).base())
+    assert [(link.address, link.keys[1]) for link in found] == [
+        ("https://tea.example/fees", "zh"),
+        ("https://tea.example/gone", "en"),
+        ("https://tea.example/fees", "en"),
+    ]
+
+
+def test_links_are_not_followed_unless_asked_for(editor: Editor) -> None:
+    assert findings(linked(editor)) == []
+
+
+def test_a_dead_link_is_a_warning_and_each_address_is_fetched_once(editor: Editor) -> None:
+    fetched: list[str] = []
+
+    def fetch(address: str) -> int:
+        fetched.append(address)
+        return 404 if "gone" in address else 200
+
+    found = warning(linked(editor), Outlook(fetch=fetch)).mistake
+    assert found.wrong == "https://tea.example/gone answers 404: it is gone"
+    assert found.line == editor.line_of("/gone")
+    assert sorted(fetched) == ["https://tea.example/fees", "https://tea.example/gone"]
+
+
+def test_a_server_that_nobody_reaches_is_a_warning_unless_nobody_at_all_is_reached(editor: Editor) -> None:
+    def fetch(address: str) -> int:
+        if "gone" in address:
+            raise ConnectionRefusedError
+        return 403
+
+    def offline(address: str) -> int:
+        raise TimeoutError
+
+    assert "does not answer" in warning(linked(editor), Outlook(fetch=fetch)).mistake.wrong
+    assert findings(linked(editor), Outlook(fetch=offline)) == []
+
+
+def test_entries_mixed_up_in_rehearsal_are_one_warning_at_the_example_that_shows_it(editor: Editor) -> None:
+    confusions = [("delivery-fee", "delivery-time", "运费多少"), ("delivery-time", "delivery-fee", "how long")]
+    few = Outlook(confusions=[*confusions, ("delivery-fee", "other", "postage")])
+    assert findings(editor, few) == []
+    found = warning(editor, Outlook(confusions=[*confusions, ("delivery-fee", "delivery-time", "postage")])).mistake
+    assert found.line == editor.line_of("运费多少")
+    assert found.wrong.startswith("delivery-fee and delivery-time were mixed up 3 times in rehearsal: “运费多少” →")
 
 
 def test_mistakes_are_errors_and_stand_first(editor: Editor) -> None:
