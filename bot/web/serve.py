@@ -24,7 +24,12 @@ def serve(app: Callable[..., Awaitable[None]], door: socket.socket | int, proxie
     proxies: addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody else's are.
     """
     listening = socket.socket(fileno=door) if isinstance(door, int) else door
-    config = uvicorn.Config(
+    _Worker(settings(app, proxies)).run(sockets=[listening])
+
+
+def settings(app: Callable[..., Awaitable[None]], proxies: Sequence[str] = ()) -> uvicorn.Config:
+    """How a worker serves."""
+    return uvicorn.Config(
         app,
         http=Connection,
         ws="none",
@@ -36,7 +41,6 @@ def serve(app: Callable[..., Awaitable[None]], door: socket.socket | int, proxie
         timeout_graceful_shutdown=DRAIN_SECONDS,
         forwarded_allow_ips=list(proxies),
     )
-    _Worker(config).run(sockets=[listening])
 
 
 class _Worker(uvicorn.Server):

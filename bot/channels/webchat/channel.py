@@ -67,7 +67,7 @@ class WebChatChannel:
             (Inbound(self.name, handle, f"{handle}:{line.id}", Kind.TEXT, line.text, at=request.received_at),)
         )
 
-    def answer(self, request: RawRequest, reply: Outbound | None) -> RawResponse:
+    def answer(self, request: RawRequest, reply: Outbound | None) -> RawResponse:  # noqa: ARG002 - a Channel's
         """Nothing is said in responses: whatever is said comes on the stream, in order."""
         return RawResponse(202, b'{"accepted":true}', JSON)
 
@@ -76,7 +76,7 @@ class WebChatChannel:
         await self._live.publish(TOPIC, address(message.account, message.handle))
         return Sent()
 
-    def limits(self, conversation: Conversation, now: Instant) -> Limits:
+    def limits(self, conversation: Conversation, now: Instant) -> Limits:  # noqa: ARG002 - always the same
         return Limits(LONGEST_TEXT, "characters")
 
 

@@ -47,7 +47,7 @@ _MARKS = (
     )
 )
 _HELD = (
-    select(outbox.c.conversation_id, func.count())
+    select(outbox.c.conversation_id, func.count().label("held"))
     .where(OPEN, outbox.c.state == _PENDING, outbox.c.conversation_id.in_(bindparam("boxes", expanding=True)))
     .group_by(outbox.c.conversation_id)
 )
@@ -108,7 +108,8 @@ def _marks(connection: Connection, boxes: Sequence[tuple[str, str]]) -> dict[tup
     rows = connection.execute(_MARKS, names).all()
     held: dict[str, int] = {}
     if rows:
-        held = dict(connection.execute(_HELD, {"boxes": [row.id for row in rows]}).tuples())
+        boxes = [row.id for row in rows]
+        held = {row.conversation_id: row.held for row in connection.execute(_HELD, {"boxes": boxes})}
     return {
         (row.account, row.handle): f"{row.seq} {row.owner} {bool(row.thinking)} {held.get(row.id, 0)}" for row in rows
     }
