@@ -41,7 +41,7 @@ class Line(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
-    text: Annotated[str, BeforeValidator(_speakable), StringConstraints(strip_whitespace=True, min_length=1)]
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), BeforeValidator(_speakable)]
 
 
 class WebChatChannel:

@@ -155,14 +155,14 @@ class WebChatRoom:
 
     def _show(self, request: Request, parts: list[str]) -> Response:
         """The widget's script, and the page."""
+        account = parts[1] if len(parts) > 1 else next(iter(self._channels))
+        is_script = parts == ["webchat", "widget.js"]
+        is_page = parts[0] == "chat" and len(parts) <= 2 and account in self._channels
+        if not is_script and not is_page:
+            raise Refused(404, "path")
         if request.method not in ("GET", "HEAD"):
             raise Refused(405, "method")
-        if parts == ["webchat", "widget.js"]:
-            return script(request)
-        account = parts[1] if len(parts) > 1 else next(iter(self._channels))
-        if parts[0] == "chat" and len(parts) <= 2 and account in self._channels:
-            return page(request, account, self._channels[account].settings)
-        raise Refused(404, "path")
+        return script(request) if is_script else page(request, account, self._channels[account].settings)
 
 
 @dataclass(frozen=True, slots=True)
