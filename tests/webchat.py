@@ -169,7 +169,9 @@ class Visitor:
         return told
 
     def asks_in(self, language: str = "zh") -> httpx.Response:
-        return httpx.post(f"{self.url}/visitor?language={language}", headers=self.headers(), trust_env=False, timeout=20)
+        return httpx.post(
+            f"{self.url}/visitor?language={language}", headers=self.headers(), trust_env=False, timeout=20
+        )
 
     def says(self, text: str, key: str = "") -> httpx.Response:
         return self.posts(json.dumps({"id": key or new_id(), "text": text}).encode())

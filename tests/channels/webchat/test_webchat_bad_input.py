@@ -63,7 +63,10 @@ FORGERIES = {
 def test_a_forged_token_is_refused_and_nothing_is_stored(chats: Chats, visitor: Visitor, name: str) -> None:
     before = kept(chats)
     forged = FORGERIES[name](visitor.token)
-    for headers in ({"authorization": f"Bearer {forged}".encode()}, {"cookie": f"yingda_visitor_shop={forged}".encode()}):
+    for headers in (
+        {"authorization": f"Bearer {forged}".encode()},
+        {"cookie": f"yingda_visitor_shop={forged}".encode()},
+    ):
         told = {b"content-type": b"application/json", **{k.encode(): v for k, v in headers.items()}}
         answer = httpx.post(visitor.url, content=body(), headers=told, trust_env=False)
         assert (answer.status_code, answer.json()["code"]) == (403, "token")

@@ -120,7 +120,9 @@ def test_what_the_bot_does_not_know_reaches_a_person_whose_answer_comes_live(cha
 
 def test_the_visitor_sees_whom_they_talk_to(chats: Chats, visitor: Visitor) -> None:
     agent = chats.agent("jun")
-    states = (event.data["owner"] for event in visitor.listens() if event.kind == "state" and not event.data["thinking"])
+    states = (
+        event.data["owner"] for event in visitor.listens() if event.kind == "state" and not event.data["thinking"]
+    )
     assert next(states) == "bot"
     visitor.says("找人工客服")
     assert next(owner for owner in states if owner != "bot") == "queue"

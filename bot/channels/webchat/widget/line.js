@@ -114,6 +114,7 @@ export function lineTo(address, own, kept, language, told) {
   // What we say leaves one line after the other. The same id goes with every try, so that none is said twice.
   async function deliver(item) {
     for (let tried = 1; ; tried += 1) {
+      if (!navigator.onLine) await new Promise((go) => { addEventListener("online", go, { once: true }); });
       try {
         await post(item);
         return told.sent(item.id, "");
@@ -138,6 +139,8 @@ export function lineTo(address, own, kept, language, told) {
     return id;
   }
 
+  // What a lost network leaves of a stream would stay silent for long.
+  addEventListener("offline", () => listening?.abort());
   addEventListener("online", () => nudge());
   return { start, stop, speak };
 }

@@ -6,6 +6,7 @@ const CHAT = "M4 5.5A2.5 2.5 0 0 1 6.5 3h11A2.5 2.5 0 0 1 20 5.5v8a2.5 2.5 0 0 1
 const CROSS = "M6 6l12 12M18 6L6 18";
 const SEND = "M4.5 12h14M12.5 5.5L19 12l-6.5 6.5";
 const NEAR = 80; // pixels from the end at which the reader still follows
+const MARGIN = 48; // pixels that stay over a long answer
 const TOGETHER = 300; // seconds within which lines share one time
 
 // `does` has speak, again, open and close. A page has no button to open it and none to close it.
@@ -76,10 +77,11 @@ export function viewOf(language, title, isPage, does) {
     }
   }
 
+  // Who reads on stays where they are; who follows sees the newest from its first word.
   function append(piece) {
-    const follows = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR;
+    const follows = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR || piece.classList.contains("customer");
     typing.before(piece);
-    if (follows || piece.classList.contains("customer")) end();
+    if (follows) log.scrollTop = Math.min(log.scrollHeight, piece.offsetTop - MARGIN);
   }
 
   const end = () => { log.scrollTop = log.scrollHeight; };
@@ -151,7 +153,7 @@ export function viewOf(language, title, isPage, does) {
     status.textContent = word(`is.${owner}`);
     panel.dataset.owner = owner;
     typing.hidden = !thinking;
-    if (thinking) end();
+    if (thinking && !log.contains(root.activeElement)) end();
     log.setAttribute("aria-busy", "false");
   }
 
