@@ -1,4 +1,4 @@
-"""A brand's own site: pages on an origin of their own, under a strict Content-Security-Policy, that embed the widget."""
+"""A brand's own site: pages on an origin of their own that embed the widget under a strict Content-Security-Policy."""
 
 from __future__ import annotations
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -146,16 +147,18 @@ class Event:
 
 @dataclass
 class Visitor:
-    """A browser on a site that embeds the widget. `token` '' is somebody who never came before."""
+    """A browser on a site that embeds the widget. token: '' is somebody who never came before. where: their address,
+    as the proxy tells it."""
 
     chats: Chats
     account: str = "shop"
     origin: str = "https://www.brand.example"
     token: str = ""
     more: Mapping[str, str] = field(default_factory=dict)
+    where: str = field(default_factory=lambda: f"198.18.{secrets.randbelow(256)}.{secrets.randbelow(256)}")
 
     def headers(self) -> dict[str, str]:
-        headers = {"origin": self.origin, **self.more} if self.origin else dict(self.more)
+        headers = {"origin": self.origin, "x-forwarded-for": self.where, **self.more}
         return headers | ({"authorization": f"Bearer {self.token}"} if self.token else {})
 
     @property
@@ -180,7 +183,7 @@ class Visitor:
         told = {"content-type": "application/json", **self.headers(), **headers}
         return httpx.post(self.url, content=body, headers=told, trust_env=False, timeout=20)
 
-    def listens(self, after: str = "", patience: float = 20) -> Iterator[Event]:
+    def listens(self, after: str = "", patience: float = 20) -> Generator[Event, None, None]:
         """The stream's events as they come; ends when the server ends it, fails when it says nothing for long."""
         headers = self.headers() | ({"last-event-id": after} if after else {})
         with httpx.stream("GET", f"{self.url}/events", headers=headers, trust_env=False, timeout=patience) as stream:

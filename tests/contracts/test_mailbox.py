@@ -32,7 +32,8 @@ def read(database: Database, after: int | None = None) -> Mail:
 
 
 def mark(database: Database) -> str:
-    return asyncio.run(RecordMailbox(database).marks([BOX, ("shop", "nobody")]))[BOX]
+    marks = asyncio.run(RecordMailbox(database).marks([BOX, ("shop", "nobody")]))
+    return marks[BOX]
 
 
 def texts(mail: Mail) -> list[str]:

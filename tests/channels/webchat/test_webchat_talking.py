@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 from product import eventually
+from seeding import Ground
 from webchat import Chats, Visitor, aside, chatting, texts
+
+from bot.stores.record.tables import conversations, identities
 
 ODD = "能把我爷爷的名字刻在壶底吗？他下个月八十大寿"
 
@@ -96,7 +98,7 @@ def test_a_ninth_tab_ends_the_oldest_stream(visitor: Visitor) -> None:
     assert {next(stream).kind for stream in streams} == {"state"}
     assert [event.kind for event in streams[0]] == ["replaced"]
     for stream in streams:
-        stream.close()  # type: ignore[attr-defined]
+        stream.close()
 
 
 def test_what_the_bot_does_not_know_reaches_a_person_whose_answer_comes_live(chats: Chats, visitor: Visitor) -> None:
@@ -120,9 +122,8 @@ def test_what_the_bot_does_not_know_reaches_a_person_whose_answer_comes_live(cha
 
 def test_the_visitor_sees_whom_they_talk_to(chats: Chats, visitor: Visitor) -> None:
     agent = chats.agent("jun")
-    states = (
-        event.data["owner"] for event in visitor.listens() if event.kind == "state" and not event.data["thinking"]
-    )
+    told = (event.data for event in visitor.listens() if event.kind == "state")
+    states = (data["owner"] for data in told if not data["thinking"])
     assert next(states) == "bot"
     visitor.says("找人工客服")
     assert next(owner for owner in states if owner != "bot") == "queue"
@@ -156,16 +157,12 @@ def test_markup_and_links_travel_as_they_were_written(visitor: Visitor) -> None:
     assert texts(visitor.reads("onerror")) == [evil]
 
 
-def test_a_long_conversation_is_read_in_full_from_the_beginning(chats: Chats, tmp_path: Path) -> None:
-    from seeding import Ground
-
+def test_a_long_conversation_is_read_in_full_from_the_beginning(chats: Chats) -> None:
     ground = Ground(chats.database)
     someone = Visitor(chats)
     someone.arrives()
     handle = someone.token.split(".")[1]
     talk = ground.conversation(ground.customer("林晓"), "shop", "webchat")
-    from bot.stores.record.tables import conversations, identities
-
     ground.change(identities, ground.row(conversations, talk).identity_id, handle=handle)
     for number in range(250):
         ground.hears(talk, f"line {number}")

@@ -80,7 +80,7 @@ class Counted:
         self.asked = 0
         self._allowed = allowed
 
-    async def allow(self, name: str, per_second: float, burst: int) -> bool:
+    async def allow(self, name: str, per_second: float, burst: int) -> bool:  # noqa: ARG002 - a port's
         self.asked += 1
         return self.asked <= self._allowed
 
@@ -95,8 +95,7 @@ def test_who_was_told_to_wait_is_not_asked_about_again_until_then() -> None:
             try:
                 await gate.knock("v", Rate(0.5, 2))
             except TooMany as many:
-                assert many.seconds == 2
-                refused += 1
+                refused += many.seconds == 2
         return refused
 
     assert (asyncio.run(flood()), buckets.asked) == (9_998, 3)

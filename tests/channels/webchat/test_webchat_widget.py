@@ -73,9 +73,12 @@ def running(
 ) -> Iterator[Browsing]:
     port = _free_port()
     account = {**SHOP, "origins": [f"http://localhost:{port}"]}
-    with chatting(tmp_path_factory.mktemp("widget"), shipped_edition, accounts=[account]) as chats:
-        with served(Site(chats.address, TAG, POLICY), port) as site:
-            yield Browsing(chromium, chats, site)
+    folder = tmp_path_factory.mktemp("widget")
+    with (
+        chatting(folder, shipped_edition, accounts=[account]) as chats,
+        served(Site(chats.address, TAG, POLICY), port) as site,
+    ):
+        yield Browsing(chromium, chats, site)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ export function viewOf(language, title, isPage, does) {
   style.replaceSync(STYLE);
   root.adoptedStyleSheets = [style];
 
-  const heading = h("h2", { id: "title" }, title);
+  const heading = h("h2", { id: "title" }, title || word("log"));
   const status = h("p", { class: "status", role: "status" }, word("connecting"));
   const closing = h("button", { type: "button", class: "close", "aria-label": word("close"), click: () => does.close() }, icon(CROSS));
   const log = h("div", { class: "log", role: "log", tabindex: 0, "aria-label": word("log"), "aria-live": "polite", "aria-busy": "true" });
@@ -31,10 +31,12 @@ export function viewOf(language, title, isPage, does) {
     h("header", {}, h("span", { class: "mark" }, icon(CHAT)), h("div", {}, heading, status), !isPage && closing),
     log, notice, form);
   const badge = h("span", { class: "badge", hidden: true });
-  const launcher = h("button", { type: "button", class: "launcher", "aria-expanded": "false", "aria-label": `${word("open")}: ${title}`, click: () => does.open() }, icon(CHAT), badge);
+  const launcher = h("button", { type: "button", class: "launcher", "aria-expanded": "false", "aria-label": "", click: () => does.open() }, icon(CHAT), badge);
   log.append(typing);
   root.append(h("div", { class: "room", lang: language === "zh" ? "zh-CN" : "en" }, isPage ? [] : launcher, panel));
 
+  let name = title;
+  let missed = 0;
   let lastAuthor = "";
   let lastAt = 0;
   const mine = new Map();
@@ -167,9 +169,15 @@ export function viewOf(language, title, isPage, does) {
   }
 
   function unread(count) {
+    missed = count;
     badge.hidden = !count;
     badge.textContent = count > 99 ? "99+" : count;
-    launcher.setAttribute("aria-label", `${word("open")}: ${title}${count ? ` (${word("unread", { n: count })})` : ""}`);
+    launcher.setAttribute("aria-label", word("open") + (name && `: ${name}`) + (count ? ` (${word("unread", { n: count })})` : ""));
+  }
+
+  function entitle(text) {
+    heading.textContent = name = text;
+    unread(missed);
   }
 
   // A phone's keyboard covers the page; what is left is the panel's.
@@ -179,7 +187,7 @@ export function viewOf(language, title, isPage, does) {
     end();
   });
 
-  const entitle = (text) => { heading.textContent = text; };
+  unread(0);
   const noted = (text) => { notice.textContent = text; };
   return { host, line, outgoing, fate, welcome, suggest, state, show, unread, entitle, noted, end };
 }

@@ -18,7 +18,7 @@ function chat() {
   let latest = 0;
   let questions = [];
 
-  const view = viewOf(language, title || word("open"), isPage, {
+  const view = viewOf(language, title || "", isPage, {
     speak: (text) => { utter(text); },
     again: (id, text) => { line.speak(text, id); },
     open: () => turn(true),
