@@ -18,23 +18,24 @@ from bot.ports import LiveEvents, Mailbox
 BEAT = 1.0
 EACH = 8  # streams of one visitor: a ninth tab ends the oldest
 ALL = 4_000  # of this process
+REPLACED, CLOSING = "replaced", "closing"
 
 Box = tuple[str, str]
 
 
 class Seat:
-    """One stream's place: waits until there is something to read. `ended`: it was given to a newer one."""
+    """One stream's place: waits until there is something to read, or it has to go. gone: why, '' while it may stay."""
 
     def __init__(self) -> None:
         self._news = asyncio.Event()
-        self.ended = False
+        self.gone = ""
         self.tell()
 
     def tell(self) -> None:
         self._news.set()
 
-    def end(self) -> None:
-        self.ended = True
+    def end(self, why: str) -> None:
+        self.gone = self.gone or why
         self.tell()
 
     async def news(self) -> None:
@@ -70,9 +71,9 @@ class Lookout:
         """A place to wait for news of this mailbox. A visitor's ninth ends their oldest."""
         seat = Seat()
         seats = self._seats.setdefault(box, [])
-        sitting = [one for one in seats if not one.ended]
+        sitting = [one for one in seats if not one.gone]
         if len(sitting) >= EACH:
-            sitting[0].end()
+            sitting[0].end(REPLACED)
         seats.append(seat)
         self._taken += 1
         try:
@@ -89,6 +90,12 @@ class Lookout:
             if self._clock() >= next_look:
                 next_look = self._clock() + BEAT
                 await self._look(list(self._seats))
+
+    def close(self) -> None:
+        """The process stops: every stream ends as it should, and its reader turns to another process."""
+        for seats in self._seats.values():
+            for seat in seats:
+                seat.end(CLOSING)
 
     async def publish(self, account: str, handle: str) -> None:
         """The visitor's other tabs have something to read."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+import anyio
 from sse_starlette import EventSourceResponse
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -36,6 +37,7 @@ COMING = Rate(1.0, 30)  # tokens, by address
 LISTENING = Rate(0.5, 20)  # streams opened by one visitor
 PING = 15
 SLOWEST_READER = 30.0  # seconds in which a browser must take what it is sent
+GRACE = 3.0  # seconds for streams to end when the process stops
 PLAIN = {"x-content-type-options": "nosniff", "cache-control": "no-store", "referrer-policy": "no-referrer"}
 
 
@@ -150,8 +152,21 @@ class WebChatRoom:
         self.lookout.room_for_one()
         box = (visit.channel.name, handle)
         after = stream.seen_last(visit.request.headers.get("last-event-id", ""))
-        events = stream.told(self._house.mailbox, self.lookout, box, after)
-        return EventSourceResponse(events, ping=PING, send_timeout=SLOWEST_READER, headers=PLAIN)
+        stopping = anyio.Event()
+
+        async def end_in_peace() -> None:
+            await stopping.wait()
+            self.lookout.close()
+
+        return EventSourceResponse(
+            stream.told(self._house.mailbox, self.lookout, box, after),
+            ping=PING,
+            send_timeout=SLOWEST_READER,
+            headers=PLAIN,
+            data_sender_callable=end_in_peace,
+            shutdown_event=stopping,
+            shutdown_grace_period=GRACE,
+        )
 
     def _show(self, request: Request, parts: list[str]) -> Response:
         """The widget's script, and the page."""

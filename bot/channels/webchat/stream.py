@@ -30,8 +30,8 @@ async def told(mailbox: Mailbox, lookout: Lookout, box: Box, after: int | None) 
     with lookout.seat(box) as seat:
         while True:
             await seat.news()
-            if seat.ended:
-                yield ServerSentEvent(data="{}", event="replaced")
+            if seat.gone:
+                yield ServerSentEvent(data="{}", event=seat.gone)
                 return
             mail = await _read(mailbox, box, after)
             for line in mail.lines:
