@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import httpx
 import uvicorn
@@ -145,12 +145,24 @@ class Event:
     data: dict[str, Any]
 
 
+class Home(Protocol):
+    """Where Yingda is."""
+
+    @property
+    def address(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    address: str
+
+
 @dataclass
 class Visitor:
     """A browser on a site that embeds the widget. token: '' is somebody who never came before. where: their address,
     as the proxy tells it."""
 
-    chats: Chats
+    home: Home
     account: str = "shop"
     origin: str = "https://www.brand.example"
     token: str = ""
@@ -163,7 +175,7 @@ class Visitor:
 
     @property
     def url(self) -> str:
-        return f"{self.chats.address}/webchat/{self.account}"
+        return f"{self.home.address}/webchat/{self.account}"
 
     def arrives(self, language: str = "zh") -> dict[str, Any]:
         answer = self.asks_in(language)
@@ -175,6 +187,11 @@ class Visitor:
         return httpx.post(
             f"{self.url}/visitor?language={language}", headers=self.headers(), trust_env=False, timeout=20
         )
+
+    def takes_a_seat(self) -> None:
+        """On our own page the browser is given a cookie."""
+        cookie = self.asks_in().raise_for_status().headers["set-cookie"].partition(";")[0]
+        self.more = {**self.more, "cookie": cookie}
 
     def says(self, text: str, key: str = "") -> httpx.Response:
         return self.posts(json.dumps({"id": key or new_id(), "text": text}).encode())
