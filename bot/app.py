@@ -14,6 +14,7 @@ from functools import partial
 
 from bot.batches import Together
 from bot.channels.rehearsal import RehearsalChannel, RehearsalSettings
+from bot.channels.webchat import House, Visitors, WebChatChannel, WebChatRoom, WebChatSettings
 from bot.channels.wechat import WeChatChannel, WeChatClient, WeChatSettings
 from bot.config import Config, Deployment
 from bot.delivery import Carrier, Delivery, Means
@@ -44,10 +45,11 @@ from bot.stores.record.database import POSTGRES_WRITERS, Database
 from bot.stores.record.editions import RecordEditions
 from bot.stores.record.housekeeping import RecordHousekeeping
 from bot.stores.record.intake import RecordIntake
+from bot.stores.record.mailbox import RecordMailbox
 from bot.stores.record.outbox import RecordOutbox
 from bot.stores.record.staff import Staff
 from bot.sweeper import DAY, Leftovers, Patience, Sweeper
-from bot.web.front import Front
+from bot.web.front import Front, Rooms
 from bot.web.live import TOPIC
 from bot.web.parts import CaseDesk, CustomerDesk, Place, SiteParts
 from bot.web.site import create_site
@@ -79,8 +81,15 @@ def rehearsal(deployment: Deployment, index: int, _nerve: Nerve, _clock: Clock) 
     return RehearsalChannel(account.name, deployment.account(index, RehearsalSettings))
 
 
+def webchat(deployment: Deployment, index: int, nerve: Nerve, clock: Clock) -> Channel:
+    name, settings = deployment.config.accounts[index].name, deployment.account(index, WebChatSettings)
+    visitors = Visitors(name, deployment.config.secret, settings.token_days, clock)
+    return WebChatChannel(name, settings, visitors, nerve)
+
+
 CHANNELS = {
     "wechat": wechat,
+    "webchat": webchat,
     "rehearsal": rehearsal,
 }
 
@@ -253,13 +262,29 @@ class Bell:
 def front(yingda: Yingda) -> Front:
     """The process's web application: webhooks, pages, and what runs beside them."""
     site = create_site(site_parts(yingda))
+    room = webchat_room(yingda)
     webhooks = Webhooks(yingda.journey, yingda.doors, yingda.config.deadline_seconds)
     beside: dict[str, Callable[[], Awaitable[None]]] = {
         "delivery": yingda.delivery.run,
         "sweeper": partial(yingda.sweeper.run, yingda.nerve),
         "editions": partial(watch_editions, yingda.shelf),
+        "webchat": room.lookout.run,
     }
-    return Front(webhooks, site, yingda.shelf.refresh, beside, yingda.close)
+    return Front(Rooms((room, webhooks), site), yingda.shelf.refresh, beside, yingda.close)
+
+
+def webchat_room(yingda: Yingda) -> WebChatRoom:
+    """What web chat shows and tells to visitors' browsers, for all its accounts."""
+    chats = {name: door.channel for name, door in yingda.doors.items() if isinstance(door.channel, WebChatChannel)}
+    house = House(
+        yingda.journey.hear,
+        RecordMailbox(yingda.database),
+        yingda.nerve,
+        yingda.nerve,
+        yingda.clock,
+        lambda name, language: yingda.shelf.current().phrase(name, language),
+    )
+    return WebChatRoom(chats, house)
 
 
 async def watch_editions(shelf: Shelf) -> None:

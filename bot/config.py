@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -29,9 +30,20 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError as strange:
+        raise ValueError("is no address and no network; write one like 10.0.0.7 or 10.0.0.0/8") from strange
+    return text
+
+
 class Listen(Settings):
+    """trusted_proxies: whose word is taken for where a request comes from (X-Forwarded-For, X-Forwarded-Proto)."""
+
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
+    trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = ["127.0.0.1", "::1"]
 
 
 class Intents(Settings):

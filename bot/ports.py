@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from bot.cases import AgentReply, CaseLine, CaseView, Role, Session, StaffMember
@@ -14,6 +14,7 @@ from bot.messages import (
     Inbound,
     Instant,
     Limits,
+    Mail,
     Messages,
     Outbound,
     OutboxState,
@@ -196,6 +197,18 @@ class Codes(Protocol):
 
     async def current(self, identity_id: str) -> CodeKept | None:
         """The newest unused code of an identity."""
+        ...
+
+
+class Mailbox(Protocol):
+    """The record, as those see it who show a customer their own private conversation. Both raise Unavailable."""
+
+    async def read(self, account: str, handle: str, after: int | None) -> Mail:
+        """What was said since the line of seq `after`, oldest first; with None the newest that fit."""
+        ...
+
+    async def marks(self, boxes: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], str]:
+        """For each account and handle a mark that is another one once there is something new to read."""
         ...
 
 

@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from bot.channels.webchat import WebChatSettings
 from bot.channels.wechat.settings import WeChatSettings
 from bot.config import Config, Deployment, load
 from bot.errors import Mistake, SettingError
@@ -40,8 +41,11 @@ def mistakes(path: Path) -> tuple[Mistake, ...]:
     return refused.value.mistakes
 
 
-def accounts_checked(deployment: Deployment) -> list[WeChatSettings]:
-    return [deployment.account(index, WeChatSettings) for index in range(len(deployment.config.accounts))]
+def accounts_checked(deployment: Deployment) -> list[Any]:
+    """Every account by its channel; what names no channel that we know is WeChat's."""
+    kinds = {"webchat": WebChatSettings}
+    accounts = enumerate(deployment.config.accounts)
+    return [deployment.account(index, kinds.get(one.channel, WeChatSettings)) for index, one in accounts]
 
 
 def models(model: type[BaseModel], path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
@@ -56,15 +60,16 @@ def models(model: type[BaseModel], path: tuple[str, ...] = ()) -> dict[tuple[str
     return found
 
 
-def test_the_shipped_file_loads_and_its_account_fits_the_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shipped_file_loads_and_its_accounts_fit_their_channels(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("YINGDA_SECRET", "YINGDA_NERVE", "YINGDA_RECORD", "WECHAT_TOKEN", "WECHAT_AES_KEY"):
         monkeypatch.delenv(name, raising=False)
     deployment = load(SHIPPED)
     assert deployment.config.mode == "demo"
     assert deployment.config.var == SHIPPED.parent / "var"
-    (demo,) = accounts_checked(deployment)
+    demo, shop = accounts_checked(deployment)
     assert (demo.mode, demo.api, deployment.config.accounts[0].name) == ("safe", "customer_service", "demo")
     assert demo.api_url == f"http://127.0.0.1:{deployment.config.simulator.port}"
+    assert (list(shop.origins), shop.title.en, len(shop.questions.zh)) == ([], "Yunshan Tea", 4)
 
 
 def test_every_key_stands_in_the_shipped_file_with_its_default() -> None:
@@ -78,9 +83,10 @@ def test_every_key_stands_in_the_shipped_file_with_its_default() -> None:
             assert value == (str(default) if isinstance(default, Path) else default), path
 
 
-def test_every_key_of_a_wechat_account_stands_in_the_shipped_file() -> None:
-    (account,) = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))["accounts"]
-    assert set(account) == {"name", "channel", "label", *WeChatSettings.model_fields}
+def test_every_key_of_an_account_stands_in_the_shipped_file() -> None:
+    wechat, webchat = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))["accounts"]
+    assert set(wechat) == {"name", "channel", "label", *WeChatSettings.model_fields}
+    assert set(webchat) == {"name", "channel", "label", *WebChatSettings.model_fields}
 
 
 def test_every_block_of_the_shipped_file_is_explained_in_both_languages() -> None:

@@ -95,7 +95,10 @@ def _welcome(ready: Deployment, port: int) -> None:
         out.print(f"        login 登录  {DEMO_LOGIN[0]}  /  {DEMO_LOGIN[1]}   (demo only 仅演示)")
         out.print(f"  phone 手机     http://{phone.host}:{phone.port}/   write as a WeChat follower 扮演微信粉丝")
     for account in ready.config.accounts:
-        out.print(f"  hook  回调     http://{host}:{port}/{account.channel}/{account.name}")
+        if account.channel == "webchat":
+            out.print(f"  chat  网页     http://{host}:{port}/chat/{account.name}   write as a visitor 扮演网站访客")
+        else:
+            out.print(f"  hook  回调     http://{host}:{port}/{account.channel}/{account.name}")
     out.print("\n  Ctrl-C ends it 按 Ctrl-C 结束\n")
 
 
@@ -109,7 +112,7 @@ def worker(
     with told_plainly():
         ready = deployment(config)
         yingda = assemble(ready, Database(ready.config.record_url), Nerve(nerve))
-    serve(front(yingda), fd)
+    serve(front(yingda), fd, ready.config.listen.trusted_proxies)
 
 
 def failed_to_start() -> int:

@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from bot.errors import Unavailable, YingdaError
-from bot.web.webhooks import Receive, Scope, Send, Webhooks
+from bot.web.webhooks import Receive, Scope, Send
 
 log = logging.getLogger(__name__)
 PAUSE = 1.0
+
+
+class Room(Protocol):
+    """An ASGI app with paths of its own."""
+
+    def knows(self, path: str) -> bool: ...
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None: ...
+
+
+class Rooms:
+    """Leads each request to the first room that knows its path, else to the site."""
+
+    def __init__(self, rooms: Sequence[Room], site: Callable[..., Awaitable[None]]) -> None:
+        self._rooms = rooms
+        self._site = site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        room = next((room for room in self._rooms if room.knows(scope["path"])), self._site)
+        await room(scope, receive, send)
 
 
 class Front:
@@ -19,14 +39,12 @@ class Front:
 
     def __init__(
         self,
-        webhooks: Webhooks,
-        site: Callable[..., Awaitable[None]],
+        rooms: Callable[..., Awaitable[None]],
         prepare: Callable[[], Awaitable[Any]],
         beside: Mapping[str, Callable[[], Awaitable[None]]],
         close: Callable[[], Awaitable[None]],
     ) -> None:
-        self._webhooks = webhooks
-        self._site = site
+        self._rooms = rooms
         self._prepare = prepare
         self._beside = beside
         self._close = close
@@ -34,10 +52,8 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
-        elif self._webhooks.knows(scope["path"]):
-            await self._webhooks(scope, receive, send)
         else:
-            await self._site(scope, receive, send)
+            await self._rooms(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

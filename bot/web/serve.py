@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,10 +18,18 @@ LONGEST_HEAD = 64 * 1024
 LAST_CALL = 1.0
 
 
-def serve(app: Callable[..., Awaitable[None]], door: socket.socket | int) -> None:
-    """Serve an ASGI app on a listening socket, or on the number of an inherited one. Returns after draining."""
+def serve(app: Callable[..., Awaitable[None]], door: socket.socket | int, proxies: Sequence[str] = ()) -> None:
+    """Serve an ASGI app on a listening socket, or on the number of an inherited one. Returns after draining.
+
+    proxies: addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody else's are.
+    """
     listening = socket.socket(fileno=door) if isinstance(door, int) else door
-    config = uvicorn.Config(
+    _Worker(settings(app, proxies)).run(sockets=[listening])
+
+
+def settings(app: Callable[..., Awaitable[None]], proxies: Sequence[str] = ()) -> uvicorn.Config:
+    """How a worker serves."""
+    return uvicorn.Config(
         app,
         http=Connection,
         ws="none",
@@ -31,8 +39,8 @@ def serve(app: Callable[..., Awaitable[None]], door: socket.socket | int) -> Non
         server_header=False,
         backlog=BACKLOG,
         timeout_graceful_shutdown=DRAIN_SECONDS,
+        forwarded_allow_ips=list(proxies),
     )
-    _Worker(config).run(sockets=[listening])
 
 
 class _Worker(uvicorn.Server):

@@ -1,0 +1,61 @@
+// Small things that everything else stands on.
+/* global WORDS */
+
+// An element with properties and children; text stays text, whatever it looks like.
+export function h(tag, properties, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties || {})) {
+    if (typeof value === "function") made.addEventListener(name, value);
+    else if (value !== false && value !== undefined) made.setAttribute(name, value === true ? "" : value);
+  }
+  made.append(...children.flat().filter((child) => child || child === 0));
+  return made;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+// A drawing of one path on a square of 24.
+export function icon(path) {
+  const drawing = document.createElementNS(SVG, "svg");
+  const line = document.createElementNS(SVG, "path");
+  drawing.setAttribute("viewBox", "0 0 24 24");
+  drawing.setAttribute("aria-hidden", "true");
+  line.setAttribute("d", path);
+  drawing.append(line);
+  return drawing;
+}
+
+export const say = (language, key, values = {}) =>
+  WORDS[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+export const wait = (seconds) => new Promise((done) => { setTimeout(done, seconds * 1000); });
+
+// crypto.randomUUID is only there on https.
+export const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+// What the embedding site's storage keeps for us; nothing where the browser forbids it, then a visitor is new each time.
+export function storage(prefix) {
+  const kept = {};
+  return {
+    get(name) {
+      try { return localStorage.getItem(prefix + name) ?? kept[name] ?? ""; } catch { return kept[name] ?? ""; }
+    },
+    set(name, value) {
+      kept[name] = value;
+      try { value ? localStorage.setItem(prefix + name, value) : localStorage.removeItem(prefix + name); } catch { /* kept */ }
+    },
+  };
+}
+
+const ADDRESS = /https?:\/\/[^\s<>"'，。；！？、）】》]+[^\s<>"'，。；！？、）】》.,;:!?)\]]/g;
+
+// A text with its links as links; nothing in it is ever read as HTML.
+export function linked(text) {
+  const parts = [];
+  let end = 0;
+  for (const found of text.matchAll(ADDRESS)) {
+    parts.push(text.slice(end, found.index), h("a", { href: found[0], target: "_blank", rel: "noopener noreferrer nofollow ugc" }, found[0]));
+    end = found.index + found[0].length;
+  }
+  return [...parts, text.slice(end)].filter(Boolean);
+}

@@ -1,0 +1,138 @@
+"""What every channel promises, whatever the platform: bytes in, messages or a typed refusal out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from wechat_shop import ACCOUNT
+
+from bot.channels.rehearsal import RehearsalChannel
+from bot.channels.webchat import Visitors, WebChatChannel, WebChatSettings
+from bot.channels.wechat import WeChatChannel, WeChatSettings
+from bot.errors import Refused
+from bot.messages import Conversation, Identity, Messages, Outbound, RawRequest
+from bot.ports import Channel
+from bot.simulators.wechat import utterances
+from bot.simulators.wechat.envelope import Envelopes
+
+NAME = "official"
+TEXT = "怎么退货？"
+
+
+class Clock:
+    def now(self) -> float:
+        return time.time()
+
+
+class Nobody:
+    """A nerve with nobody on it."""
+
+    async def publish(self, topic: str, data: str) -> None:
+        del topic, data
+
+    async def subscribe(self, topic: str) -> AsyncIterator[str]:
+        del topic
+        yield ""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A channel and what its platform would really send."""
+
+    channel: Channel
+    request: Callable[[], RawRequest]
+
+
+def rehearsal() -> Platform:
+    body = json.dumps({"from": "alice", "text": TEXT, "id": "m1"}).encode()
+    return Platform(RehearsalChannel(NAME), lambda: RawRequest("POST", {}, {}, body, time.time()))
+
+
+def webchat() -> Platform:
+    visitors = Visitors(NAME, "a secret of sixteen or more", 180, Clock())
+    headers = {"authorization": f"Bearer {visitors.welcome('').token}", "content-type": "application/json"}
+    body = json.dumps({"id": "line-0001", "text": TEXT}).encode()
+    channel = WebChatChannel(NAME, WebChatSettings(), visitors, Nobody())
+    return Platform(channel, lambda: RawRequest("POST", {}, headers, body, time.time()))
+
+
+def wechat() -> Platform:
+    told = {
+        "app_id": ACCOUNT.app_id,
+        "token": ACCOUNT.token,
+        "encoding_aes_key": ACCOUNT.encoding_aes_key,
+        "api": "none",
+    }
+    push = Envelopes(ACCOUNT).seal("oAlice", utterances.text(TEXT), 7, time.time())
+    channel = WeChatChannel(NAME, WeChatSettings.model_validate(told))
+    return Platform(channel, lambda: RawRequest("POST", push.query, {}, push.body, time.time()))
+
+
+PLATFORMS = {"rehearsal": rehearsal, "webchat": webchat, "wechat": wechat}
+every_channel = pytest.mark.parametrize("kind", sorted(PLATFORMS))
+
+
+@every_channel
+def test_a_message_says_who_what_and_by_which_key_and_a_repeat_says_the_same(kind: str) -> None:
+    platform = PLATFORMS[kind]()
+    first, repeat = (platform.channel.receive(platform.request()) for _ in range(2))
+    assert isinstance(first, Messages)
+    assert isinstance(repeat, Messages)
+    (inbound,), (again,) = first.inbounds, repeat.inbounds
+    assert (inbound.account, inbound.text, bool(inbound.handle)) == (NAME, TEXT, True)
+    assert (inbound.dedup_key, inbound.handle) == (again.dedup_key, again.handle)
+    assert 0 < len(inbound.dedup_key) <= 200
+
+
+@every_channel
+def test_a_large_body_is_refused_before_it_is_parsed(kind: str) -> None:
+    platform = PLATFORMS[kind]()
+    with pytest.raises(Refused) as refused:
+        platform.channel.receive(replace(platform.request(), body=b"{" * 70_000))
+    assert refused.value.status == 413
+
+
+@every_channel
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
+@given(body=st.binary(max_size=300))
+def test_any_bytes_are_messages_or_a_typed_refusal(kind: str, body: bytes) -> None:
+    platform = PLATFORMS[kind]()
+    assert heard(platform.channel, replace(platform.request(), body=body)) in ("messages", 400, 403, 413)
+
+
+def heard(channel: Channel, request: RawRequest) -> str | int:
+    try:
+        return "messages" if isinstance(channel.receive(request), Messages) else "handshake"
+    except Refused as refused:
+        return refused.status
+
+
+@every_channel
+def test_a_message_is_acknowledged_without_saying_anything(kind: str) -> None:
+    platform = PLATFORMS[kind]()
+    answer = platform.channel.answer(platform.request(), None)
+    assert answer.status // 100 == 2
+    assert TEXT.encode() not in answer.body
+
+
+@every_channel
+def test_a_reply_never_costs_the_acknowledgement(kind: str) -> None:
+    platform = PLATFORMS[kind]()
+    answer = platform.channel.answer(platform.request(), Outbound("o1", NAME, "oAlice", "", "七天内可以退。"))
+    assert answer.status // 100 == 2
+    assert answer.body
+
+
+@every_channel
+def test_the_limits_leave_room_for_words(kind: str) -> None:
+    conversation = Conversation("c1", NAME, kind, Identity("i1", "p1", NAME, "oAlice"), heard_at=time.time())
+    limits = PLATFORMS[kind]().channel.limits(conversation, time.time())
+    assert limits.length >= 280
+    assert limits.unit in ("bytes", "characters")
+    assert not limits.public
