@@ -383,25 +383,3 @@ class Turn:
     language: str
     edition: int
     now: Instant
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of a private conversation as its customer reads it. key: the dedup key, of the customer's own lines."""
-
-    seq: int
-    author: Author
-    text: str
-    at: Instant
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """What a customer has to read, in order, and who has the conversation. thinking: a message of theirs is not handled
-    yet. more: there are further lines than these."""
-
-    lines: tuple[Line, ...] = ()
-    owner: Owner = Owner.BOT
-    thinking: bool = False
-    more: bool = False

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from bot.cases import AgentReply, CaseLine, CaseView, Role, Session, StaffMember
+from bot.mail import Mail
 from bot.membership import Member, MemberKey, Points, Redemption
 from bot.messages import (
     Conversation,
@@ -14,7 +15,6 @@ from bot.messages import (
     Inbound,
     Instant,
     Limits,
-    Mail,
     Messages,
     Outbound,
     OutboxState,

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from seeding import Ground
 
-from bot.messages import Author, Kind, Mail, OutboxState, Owner
+from bot.mail import Mail
+from bot.messages import Author, Kind, OutboxState, Owner
 from bot.stores.record.database import Database
 from bot.stores.record.mailbox import AT_ONCE, RecordMailbox
 from bot.stores.record.tables import conversations, identities, messages, outbox

@@ -10,7 +10,8 @@ from sse_starlette import ServerSentEvent
 
 from bot.channels.webchat.lookout import Box, Lookout
 from bot.errors import Unavailable
-from bot.messages import Line, Mail, Owner
+from bot.mail import Line, Mail
+from bot.messages import Owner
 from bot.ports import Mailbox
 
 NEWEST = 2**31 - 1  # as large as a seq can become

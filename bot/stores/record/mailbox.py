@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, select
 
-from bot.messages import Author, Kind, Line, Mail, OutboxState, Owner
+from bot.mail import Line, Mail
+from bot.messages import Author, Kind, OutboxState, Owner
 from bot.stores.record.database import Database
 from bot.stores.record.tables import OPEN, conversations, identities, messages, outbox
 
