@@ -202,7 +202,7 @@ class Household(Fleet):
         super().close()
 
 
-def answering(port: int, seconds: float = 40.0) -> None:
+def answering(port: int, seconds: float = 90.0) -> None:
     until = time.monotonic() + seconds
     while True:
         with suppress(httpx.TransportError):

@@ -152,31 +152,30 @@ class Ledger:
     def seen_once_and_in_order(self, talk: Row[Any], harvest: Harvest) -> None:
         """P2, P3: on the follower's screen nothing stands that was not said, nothing twice, and nothing overtakes;
         but for responses to requests that were open at the same time, or that the platform had to repeat."""
-        key = (talk.account, talk.handle)
-        mine = [one for one in harvest.pushed if (one.account, one.openid) == key]
+        mine = [one for one in harvest.pushed if (one.account, one.openid) == (talk.account, talk.handle)]
         again = [one for one in mine if not one.once or (one.line and any(one.beside(other) for other in mine))]
-        lines = [line for line in harvest.chats[key] if line.side == "account"]
+        rows = [row for row in self.outbox[talk.id] if row.message_id and not _how_to_fetch(row)]
+        hints = {row.text for row in self.outbox[talk.id] if _how_to_fetch(row)}
+        chat = harvest.chats[talk.account, talk.handle]
+        lines = [line for line in chat if line.side == "account" and line.text not in hints]
         late_lines = {one.line for one in again if one.line}
         late = {getattr(self.receipt_of(one), "message_id", "") for one in again}
-        rows = [row for row in self.outbox[talk.id] if row.message_id]
         told = _told(lines, rows, late_lines, late)
-        surely = [_Said(row.text, False) for row in rows]
-        assert fits([line.text for line in lines if line.id in late_lines], surely, ordered=False), _told(
-            lines, rows, late_lines, late
-        )
         on_time = [
             _Said(row.text, row.state == "sent" and not (row.answers in late and row.error))  # refused, then fetched
             for row in rows
             if row.attempts or row.answers not in late
         ]
-        seen = [line.text for line in lines if line.id not in late_lines]
-        assert fits(seen, on_time), told
-        parts = Counter(part for line in lines for part in line.text.split("\n\n"))
+        assert fits([line.text for line in lines if line.id not in late_lines], on_time), told
+        seen = Counter(part for line in lines for part in line.text.split("\n\n"))
         said = Counter(part for row in rows if row.state != "cancelled" for part in row.text.split("\n\n"))
-        hints = {part for part in parts if part not in said}
-        assert all(parts[part] <= said[part] for part in parts if part not in hints), _told(
-            lines, rows, late_lines, late
-        )
+        assert all(seen[part] <= said[part] for part in seen if part in said), told
+        assert all(any(row.text in line.text for row in rows) for line in lines), told
+
+
+def _how_to_fetch(row: Row[Any]) -> bool:
+    """Whether this only told a follower to send 1: no message's reply, and left by no turn."""
+    return row.author == "system" and row.answers is None
 
 
 class _Said:
@@ -188,11 +187,9 @@ class _Said:
         self.text, self.surely = text, surely
 
 
-def fits(lines: Sequence[str], rows: Sequence[_Said], ordered: bool = True) -> bool:
+def fits(lines: Sequence[str], rows: Sequence[_Said]) -> bool:
     """Whether the lines of a chat are these rows in their order, several joined in one or each alone, none that surely
-    arrived missing. With ordered=False only: whether each line was said."""
-    if not ordered:
-        return all(any(row.text in line for row in rows) for line in lines)
+    arrived missing."""
 
     @cache
     def from_here(line: int, row: int) -> bool:
