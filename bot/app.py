@@ -27,6 +27,7 @@ from bot.intents.one_time_code import OneTimeCodes
 from bot.intents.opening import OpeningHours
 from bot.intents.person import PersonSkill
 from bot.intents.points import PointsSkill
+from bot.intents.statement import tier_name
 from bot.intents.understanding.semantic import SemanticEngine
 from bot.journey import Journey, Record, Surroundings
 from bot.knowledge.shelf import Shelf
@@ -196,12 +197,17 @@ def assemble(deployment: Deployment, database: Database, nerve: Nerve, stand: St
 def understanding(
     engine: SemanticEngine, thinker: ThreadPoolExecutor, batch: int
 ) -> Callable[[Utterance], Awaitable[Understanding]]:
-    """The engine in a thread of its own, asked for what waits together."""
+    """The engine: what it knows at once, else in a thread of its own, asked for what waits together."""
 
-    async def understand(utterances: Sequence[Utterance]) -> list[Understanding]:
+    async def read(utterances: Sequence[Utterance]) -> list[Understanding]:
         return await asyncio.get_running_loop().run_in_executor(thinker, engine.understand, utterances)
 
-    return Together(understand, batch)
+    together = Together(read, batch)
+
+    async def understand(utterance: Utterance) -> Understanding:
+        return engine.recall(utterance) or await together(utterance)
+
+    return understand
 
 
 def skills(
@@ -305,6 +311,7 @@ def site_parts(yingda: Yingda) -> SiteParts:
             yingda.members.member,
             yingda.members.points,
             partial(intent_title, yingda.shelf),
+            lambda tier, language: tier_name(yingda.shelf.current(), tier, language),
         ),
         Staff(database, config.desk.session_hours),
         yingda.nerve,

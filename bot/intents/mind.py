@@ -155,7 +155,7 @@ class Mind:
         unsure = (isinstance(decision, Ask) and decision.choices) or (
             isinstance(decision, HandOff) and decision.reason is Reason.UNSURE
         )
-        if conversation.owner is Owner.CLOSED and conversation.resolved_by and recent and unsure:
+        if conversation.resolved_by and recent and unsure:
             return HandOff(Reason.REOPENED)
         return decision
 

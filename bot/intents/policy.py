@@ -104,6 +104,8 @@ def _worth_asking(known: Sequence[Candidate], edition: Edition) -> Iterator[str]
 def _chosen(edition: Edition, turn: Turn) -> str | None:
     """The entry picked from what was offered, by its number or title."""
     choices = [choice for choice in turn.conversation.slots.get("choices", ()) if choice in edition.entries]
+    if not choices:
+        return None
     said = same_form(turn.message.text)
     for number, choice in enumerate(choices, 1):
         titles = {same_form(edition.title(choice, language)) for language in ("zh", "en")}

@@ -53,7 +53,7 @@ _STEPS = (
 _spoken = messages.alias("spoken")
 _newest = (
     select(_spoken.c.id)
-    .where(_spoken.c.conversation_id == cases.c.conversation_id, _spoken.c.kind != Kind.OUTCOME.value)
+    .where(_spoken.c.conversation_id == cases.c.conversation_id, _spoken.c.author != Author.SYSTEM.value)
     .order_by(_spoken.c.seq.desc())
     .limit(1)
     .correlate(cases)

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import QueuePool
 
-from bot.batches import Together
 from bot.errors import Unavailable
 from bot.messages import Instant
 
 T = TypeVar("T")
 READERS = 4
 POSTGRES_WRITERS = 6
-WRITTEN_TOGETHER = 8  # transactions, so that all of them stay well under 50 ms
 DEADLOCK = "40P01"
 
 
 class Database:
-    """Runs functions of a connection in transactions, off the event loop.
-
-    SQLite has one writer. What waits for it is written in one transaction, with one flush to the disk; if any of it
-    fails, each is repeated in a transaction of its own. So a function may run twice, and takes effect once.
+    """Runs functions of a connection in a transaction of their own, off the event loop. SQLite has one writer.
 
     `clock` is the record's clock: by default the server's on PostgreSQL and the machine's on SQLite; tests give
     their own.
@@ -42,13 +37,10 @@ class Database:
         self._reader = _engine(url, READERS, immediate=False) if self.sqlite else self._writer
         self._write_threads = ThreadPoolExecutor(writers, thread_name_prefix="record-write")
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="record-read")
-        self._together = Together(self._write_all, WRITTEN_TOGETHER, writers)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a writing transaction; committed when this returns. Raises Unavailable."""
-        if not self.sqlite:
-            return await self._run(self._write_threads, self._writer, work)
-        return cast(T, await self._together(work))
+        return await self._run(self._write_threads, self._writer, work)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a reading transaction. Raises Unavailable."""
@@ -72,12 +64,6 @@ class Database:
     def engine(self) -> Engine:
         """For those who set up tables."""
         return self._writer
-
-    async def _write_all(self, works: Sequence[Callable[[Connection], Any]]) -> list[Any]:
-        def one_after_the_other(connection: Connection) -> list[Any]:
-            return [work(connection) for work in works]
-
-        return await self._run(self._write_threads, self._writer, one_after_the_other)
 
     async def _run(self, threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(threads, _transaction, engine, work)
