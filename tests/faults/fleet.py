@@ -31,7 +31,7 @@ from bot.stores.record.migrate import migrate
 from bot.stores.record.tables import metadata
 from bot.tether import tethered
 
-INTERVAL = 1.5  # stands for WeChat's five seconds
+INTERVAL = 2.0  # stands for WeChat's five seconds
 ACTIVE = SimulatedAccount(
     app_id="wx0000tea000000000",
     app_secret="a-secret-of-thirty-two-letters-00",

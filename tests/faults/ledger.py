@@ -65,6 +65,7 @@ class Ledger:
             "unseen": self.thought_to_be_seen(harvest),
             **states,
             **turns,
+            **Counter(attempt.outcome.value for one in harvest.pushed for attempt in one.delivery.attempts),
         }
 
     def everything_acknowledged_is_here_once(self, harvest: Harvest) -> None:

@@ -160,7 +160,7 @@ async def _agent(database: Database, rng: random.Random, harvest: Harvest, name:
     desk = Cases(database)
     me = StaffMember(name, name, name.title(), Role.AGENT)
     while True:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)
         try:
             for case_id, state, account in await database.read(lambda connection: _open(connection, name)):
                 if state == "waiting":

@@ -125,7 +125,7 @@ def test_the_promises_hold_over_two_thousand_messages_and_every_fault_in_any_ord
         platform_busy,
     ]
     faults = [fault for _ in range(5) for fault in rng.sample(known, len(known))]
-    harvest = storm(fleet, ports, Crowd(followers=60, texts=40, rng=rng, pause=2.0), faults)
+    harvest = storm(fleet, ports, Crowd(followers=60, texts=55, rng=rng, pause=3.0), faults)
     found = Ledger(fleet.record).check(harvest)
     with capsys.disabled():
         sys.stdout.write(f"{found}\n")
