@@ -15,12 +15,12 @@ from bot.cases import Role
 from bot.commands.ground import DEFAULT, ConfigPath, deployment, out, told_plainly
 from bot.commands.train import open_record
 from bot.config import Deployment
-from bot.errors import Stale
+from bot.errors import SettingError, Stale
 from bot.stores.nerve import Nerve
 from bot.stores.record.database import Database
 from bot.stores.record.editions import RecordEditions
 from bot.stores.record.staff import Staff
-from bot.supervisor import CANNOT_START, Child, Plan, Standing
+from bot.supervisor import Child, Plan, Standing, listening
 from bot.supervisor import run as supervise
 from bot.telemetry import set_up_logging
 from bot.web.serve import serve
@@ -33,6 +33,7 @@ def command(config: ConfigPath = DEFAULT, workers: Workers = 1) -> None:
     set_up_logging()
     with told_plainly():
         ready = deployment(config)
+        _doors_are_free(ready)
         plan = Plan(
             ready.config.var,
             ready.config.listen.host,
@@ -42,6 +43,23 @@ def command(config: ConfigPath = DEFAULT, workers: Workers = 1) -> None:
             lambda standing: children(ready, standing, workers),
         )
         raise typer.Exit(supervise(plan))
+
+
+def _doors_are_free(ready: Deployment) -> None:
+    """Every port that will be needed, before anything takes long. Raises SettingError with the lines to change."""
+    doors = {"listen": ready.config.listen}
+    if ready.config.mode == "demo":
+        doors["simulator"] = ready.config.simulator
+    taken = []
+    for name, door in doors.items():
+        try:
+            with listening(door.host, door.port):
+                continue
+        except SettingError as refused:
+            wrong = refused.mistakes[0]
+            taken.append(ready.page.mistake((name, "port"), wrong.wrong, wrong.mend.replace("listen.", f"{name}.")))
+    if taken:
+        raise SettingError(*taken)
 
 
 def prepare(ready: Deployment) -> None:
@@ -113,8 +131,3 @@ def worker(
         ready = deployment(config)
         yingda = assemble(ready, Database(ready.config.record_url), Nerve(nerve))
     serve(front(yingda), fd, ready.config.listen.trusted_proxies)
-
-
-def failed_to_start() -> int:
-    """The exit code that tells the supervisor that a person must mend something first."""
-    return CANNOT_START

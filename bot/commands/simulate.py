@@ -16,6 +16,7 @@ from bot.simulators.wechat.platform import Platform
 from bot.telemetry import set_up_logging
 
 Port = Annotated[int, typer.Option("--port", help="The port that `run` listens on.")]
+DEMO_FOLLOWER = ("林晓", "13800000001")  # the first of the demo's members
 app = typer.Typer(help="Platforms to talk to, on this machine. 平台模拟器", no_args_is_help=True)
 
 
@@ -45,7 +46,9 @@ def simulator(port: Port, config: ConfigPath = DEFAULT) -> None:
         index = _index(ready, "")
         address = f"http://{ready.config.listen.host}:{port}/wechat/{ready.config.accounts[index].name}"
         here = ready.config.simulator
-        serve(Platform(simulated(ready, index), address), here.host, here.port)
+        platform = Platform(simulated(ready, index), address)
+        platform.follower(*DEMO_FOLLOWER)
+        serve(platform, here.host, here.port)
 
 
 def simulated(ready: Deployment, index: int) -> SimulatedAccount:

@@ -25,6 +25,12 @@ Staff = Annotated[Session, Depends(Only(*Role))]
 Field = Annotated[str, Form(max_length=200)]
 
 
+@router.get("/", include_in_schema=False, dependencies=[Stranger])
+async def front_door() -> RedirectResponse:
+    """People who type only the address want the desk."""
+    return RedirectResponse(HOME, 303)
+
+
 @router.get("/login", response_class=HTMLResponse, dependencies=[Stranger])
 async def login_page(request: Request) -> HTMLResponse:
     return page(request, "login.html", more={"goes": own_path(request.query_params.get("next", "")), "wrong": ""})
