@@ -95,7 +95,7 @@ class Account(BaseModel):
     label: str = ""
 
 
-class Simulator(Listen):
+class Simulator(Settings):
     """The platform that stands in for WeChat in demo mode."""
 
     host: str = "127.0.0.1"

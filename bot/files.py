@@ -108,19 +108,23 @@ def _variable(page: Page, keys: tuple[str | int, ...], found: re.Match[str]) -> 
 def mistakes_of(page: Page, problem: ValidationError, prefix: tuple[str | int, ...] = ()) -> list[Mistake]:
     """Pydantic's findings as mistakes a person can mend."""
     return [
-        page.mistake((*prefix, *error["loc"]), *_told(error["type"], error["msg"], error.get("ctx", {})))
+        page.mistake((*prefix, *error["loc"]), _wrong(error["msg"]), _mend(error["type"], error.get("ctx", {})))
         for error in problem.errors()
     ]
 
 
-def _told(kind: str, words: str, context: dict[str, Any]) -> tuple[str, str]:
-    """What is wrong and how to mend it. Our own validators say both in one sentence."""
+def _wrong(words: str) -> str:
+    """Our own validators' sentences stand for themselves."""
+    return words.removeprefix("Value error, ")
+
+
+def _mend(kind: str, context: dict[str, Any]) -> str:
     if kind == "missing":
-        return "is missing", "add this key"
+        return "add this key"
     if kind == "extra_forbidden":
-        return "there is no such key", "remove it, or check its spelling"
+        return "there is no such key: remove it, or check its spelling"
     expected = context.get("expected")
-    return words.removeprefix("Value error, "), f"write {expected}" if expected else "correct it as this says"
+    return f"write {expected}" if expected else "write a value of the right kind"
 
 
 def validated(page: Page, model: type[BaseModel], content: Any) -> Any:

@@ -14,7 +14,7 @@ from bot.app import DEMO_LOGIN, assemble, front
 from bot.cases import Role
 from bot.commands.ground import DEFAULT, ConfigPath, deployment, out, told_plainly
 from bot.commands.train import open_record
-from bot.config import Deployment
+from bot.config import Deployment, Listen, Simulator
 from bot.errors import SettingError, Stale
 from bot.stores.nerve import Nerve
 from bot.stores.record.database import Database
@@ -47,7 +47,7 @@ def command(config: ConfigPath = DEFAULT, workers: Workers = 1) -> None:
 
 def _doors_are_free(ready: Deployment) -> None:
     """Every port that will be needed, before anything takes long. Raises SettingError with the lines to change."""
-    doors = {"listen": ready.config.listen}
+    doors: dict[str, Listen | Simulator] = {"listen": ready.config.listen}
     if ready.config.mode == "demo":
         doors["simulator"] = ready.config.simulator
     taken = []

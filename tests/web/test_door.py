@@ -169,7 +169,7 @@ def routes() -> Iterator[tuple[str, str, frozenset[Role]]]:
 def test_every_route_is_guarded_and_the_desk_is_for_those_who_work_at_it() -> None:
     desk = {path for _, path, roles in routes() if roles == DESK_ONLY}
     anybody = {path for _, path, roles in routes() if not roles}
-    assert anybody == {"/login", "/language"}
+    assert anybody == {"/", "/login", "/language"}
     assert {path for _, path, _ in routes() if "/desk" in path} == desk
     assert len(desk) > 10
 
