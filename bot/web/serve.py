@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -14,6 +15,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 DRAIN_SECONDS = 8
 BACKLOG = 2048
+SWITCH = (
+    0.0005  # seconds a thread may keep the others waiting; Python's 0.005 cost 12 to 24 % of the messages per second
+)
 LONGEST_HEAD = 64 * 1024
 LAST_CALL = 1.0
 
@@ -49,6 +53,7 @@ class _Worker(uvicorn.Server):
         await super().startup(sockets)
         gc.collect()
         gc.freeze()
+        sys.setswitchinterval(SWITCH)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Shut the door behind those who stand in it: the system has let them in already, and would cut them off."""
