@@ -16,7 +16,7 @@ from bot.simulators.wechat.platform import Platform
 from bot.telemetry import set_up_logging
 
 Port = Annotated[int, typer.Option("--port", help="The port that `run` listens on.")]
-DEMO_FOLLOWER = ("林晓", "13800000001")  # the first of the demo's members
+DEMO_FOLLOWER = "我 Me"  # whoever opens the phone page; text messages to numbers of nobody show there too
 app = typer.Typer(help="Platforms to talk to, on this machine. 平台模拟器", no_args_is_help=True)
 
 
@@ -47,7 +47,7 @@ def simulator(port: Port, config: ConfigPath = DEFAULT) -> None:
         address = f"http://{ready.config.listen.host}:{port}/wechat/{ready.config.accounts[index].name}"
         here = ready.config.simulator
         platform = Platform(simulated(ready, index), address)
-        platform.follower(*DEMO_FOLLOWER)
+        platform.follower(DEMO_FOLLOWER)
         serve(platform, here.host, here.port)
 
 

@@ -10,6 +10,7 @@ import pytest
 from shop import Shop
 from sqlalchemy import Connection, event, select, text, update
 
+from bot.batches import Together
 from bot.cases import AgentReply
 from bot.delivery import verdict
 from bot.errors import DeliveryFailed
@@ -184,15 +185,15 @@ def test_a_doubt_is_told_once_even_if_two_processes_find_it(shop: Shop) -> None:
 
 def test_one_poison_message_becomes_a_case_and_stops_nobody_else(shop: Shop) -> None:
     """The engine raises for whatever batch the poison is in."""
-    together = shop.yingda.journey._mind._understand
-    healthy = together._work  # type: ignore[attr-defined]
+    mind = shop.yingda.journey._mind
+    healthy = mind._understand
 
     async def poisoned(utterances: Sequence[Utterance]) -> list[Understanding]:
         if any("poison" in one.text for one in utterances):
             raise ValueError
-        return list(await healthy(utterances))
+        return [await healthy(one) for one in utterances]
 
-    together._work = poisoned  # type: ignore[attr-defined]
+    mind._understand = Together(poisoned, 16)
 
     async def all_at_once() -> list[str | Late | None]:
         inbounds = [asks("poison" if number == 7 else RETURNS, f"customer {number}") for number in range(40)]

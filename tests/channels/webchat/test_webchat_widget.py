@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -290,9 +291,12 @@ def test_our_own_page_keeps_the_visitor_in_a_cookie_that_scripts_cannot_read(bro
 def test_on_a_phone_the_chat_fills_the_screen(browsing: Browsing) -> None:
     page = browsing.tab(browsing.visitor(390, 844))
     opened(page)
-    panel = page.get_by_role("dialog").bounding_box()
-    assert panel is not None
-    assert (panel["x"], panel["y"], panel["width"], panel["height"]) == (0, 0, 390, 844)
+    dialog = page.get_by_role("dialog")
+    whole = {"x": 0, "y": 0, "width": 390, "height": 844}
+    until = time.monotonic() + 5
+    while dialog.bounding_box() != whole and time.monotonic() < until:
+        page.wait_for_timeout(50)  # it slides in
+    assert dialog.bounding_box() == whole
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.get_by_role("button", name="Close the chat").click()
     expect(page.get_by_role("button", name="Open the chat")).to_be_visible()
