@@ -95,7 +95,7 @@ def an_odd_question_opens_one_case_with_one_message(cast: Cast) -> str:
     assert "第 1 位" in cast.lin.hears(ODD)
     assert [line["side"] for line in cast.lin.lines()[before:]] == ["follower", "account"]
     (line,) = cast.yun.board()
-    assert (line["state"], line["reason"], line["said_by"]) == ("waiting", "unsure", "system")
+    assert (line["state"], line["reason"], line["said"], line["said_by"]) == ("waiting", "unsure", ODD, "customer")
     case_id: str = line["id"]
     return case_id
 
