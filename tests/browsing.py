@@ -20,11 +20,18 @@ SLOW = 30_000  # milliseconds; a machine may be busy
 
 @contextmanager
 def chromium(**environment: str) -> Iterator[Browser]:
+    """The system's chromium as the story needs it: whatever is expected may take long."""
+    expect.set_options(timeout=SLOW)
+    with launched(**environment) as browser:
+        yield browser
+
+
+@contextmanager
+def launched(**environment: str) -> Iterator[Browser]:
     """The system's chromium, with these variables set. Without it a test skips, and fails in CI."""
     path = shutil.which("chromium")
     if path is None:
         missing("chromium", "no program of that name")
-    expect.set_options(timeout=SLOW)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=path, args=["--no-sandbox"], env={**os.environ, **environment}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ground import MovableClock
@@ -18,15 +20,17 @@ from bot.intents.one_time_code import OneTimeCodes
 from bot.intents.points import PointsSkill
 from bot.knowledge.editions import Edition, Thresholds
 from bot.knowledge.phrases import read_phrases
+from bot.members.demo import demo_members
 from bot.members.linking import SendLinkCode
 from bot.members.senders import RecordingSender
+from bot.members.sql import SqlMemberDirectory
 from bot.messages import Answer, Ask, Conversation, Decision, Heard, Kind, Turn, Understanding
 from bot.ports import CodeSender, MemberDirectory
 from bot.stores.record.changes import apply
 from bot.stores.record.codes import RecordCodes
 from bot.stores.record.database import Database
 from bot.stores.record.rows import CONVERSATION, conversation_of
-from bot.stores.record.tables import conversations
+from bot.stores.record.tables import conversations, metadata
 from bot.wording import language_of, new_id
 
 PHRASES = Path(__file__).parent.parent / "knowledge_base" / "phrases.yaml"
@@ -121,3 +125,14 @@ class Stage:
         for effect in decision.effects if self.carries_out else ():
             assert effect.name == SEND_CODE
             asyncio.run(self.carrier().carry_out(effect, new_id(), turn.conversation))
+
+
+@contextmanager
+def set_up(folder: Path, clock: MovableClock) -> Iterator[Stage]:
+    """A stage on a record and a demo member database of its own."""
+    database = Database(f"sqlite:///{folder / 'record.sqlite'}", clock.now)
+    metadata.create_all(database.engine)
+    members = SqlMemberDirectory(demo_members(folder / "members.sqlite", clock.now()), 2.0, clock.now)
+    yield Stage(database, members, clock)
+    members.close()
+    database.close()

@@ -9,29 +9,23 @@ import pytest
 from ground import MovableClock
 from hypothesis import given
 from hypothesis import strategies as st
-from linking_stage import Stage, shipped_words
+from linking_stage import Stage, set_up, shipped_words
 
 from bot.intents.linking import DAY
 from bot.intents.numbers import code_in, is_number, member_key
 from bot.intents.one_time_code import OneTimeCodes
-from bot.members.demo import MEMBERS, demo_members
-from bot.members.sql import SqlMemberDirectory
+from bot.members.demo import MEMBERS
 from bot.membership import MemberKey
 from bot.messages import Ask, Audience
-from bot.stores.record.database import Database
-from bot.stores.record.tables import codes, identities, metadata
+from bot.stores.record.tables import codes, identities
 
 WORDS = shipped_words()
 
 
 @pytest.fixture
 def stage(clock: MovableClock, tmp_path: Path) -> Iterator[Stage]:
-    database = Database(f"sqlite:///{tmp_path / 'record.sqlite'}", clock.now)
-    metadata.create_all(database.engine)
-    members = SqlMemberDirectory(demo_members(tmp_path / "members.sqlite", clock.now()), 2.0, clock.now)
-    yield Stage(database, members, clock)
-    members.close()
-    database.close()
+    with set_up(tmp_path, clock) as built:
+        yield built
 
 
 def wrong(code: str) -> str:

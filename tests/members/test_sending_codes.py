@@ -8,25 +8,19 @@ from pathlib import Path
 
 import pytest
 from ground import MovableClock
-from linking_stage import Stage, shipped_words
+from linking_stage import Stage, set_up, shipped_words
 
 from bot.errors import DeliveryFailed
 from bot.intents.linking import DAY, SEND_CODE
-from bot.members.demo import demo_members
 from bot.members.sql import SqlMemberDirectory
 from bot.messages import Effect
-from bot.stores.record.database import Database
-from bot.stores.record.tables import codes, metadata
+from bot.stores.record.tables import codes
 
 
 @pytest.fixture
 def stage(clock: MovableClock, tmp_path: Path) -> Iterator[Stage]:
-    database = Database(f"sqlite:///{tmp_path / 'record.sqlite'}", clock.now)
-    metadata.create_all(database.engine)
-    members = SqlMemberDirectory(demo_members(tmp_path / "members.sqlite", clock.now()), 2.0, clock.now)
-    yield Stage(database, members, clock)
-    members.close()
-    database.close()
+    with set_up(tmp_path, clock) as built:
+        yield built
 
 
 def asked_for(number: str) -> Effect:

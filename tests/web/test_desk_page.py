@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -12,9 +11,10 @@ from pathlib import Path
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
+from browsing import launched
 from front import PASSWORD, Front
-from ground import MovableClock, missing
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from ground import MovableClock
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from seeding import Ground
 
 from bot.messages import Kind, Media, OutboxState, Reason
@@ -27,13 +27,8 @@ EVIL = "<script>document.title='owned'</script><b>bold</b>"
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        missing("chromium", "no program of that name")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 class Desk:
