@@ -1,63 +1,81 @@
-"""The composition root: the only file that names concrete classes. To remove a channel, remove its line and folder."""
+"""The composition root: here alone concrete parts are named and joined (site.py joins the pages). To remove a channel,
+remove its line and folder."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
+from pathlib import Path
 
 from bot.batches import Together
 from bot.channels.rehearsal import RehearsalChannel, RehearsalSettings
-from bot.channels.webchat import House, Visitors, WebChatChannel, WebChatRoom, WebChatSettings
+from bot.channels.twitter import TwitterChannel, TwitterClient, TwitterSettings
+from bot.channels.webchat import Visitors, WebChatChannel, WebChatSettings
 from bot.channels.wechat import WeChatChannel, WeChatClient, WeChatSettings
-from bot.config import Config, Deployment
+from bot.config import Config, Deployment, OwnEncoder
+from bot.decisions import HandOff, Understanding, Utterance
 from bot.delivery import Carrier, Delivery, Means
 from bot.desk.words import HandoffWords
 from bot.errors import SettingError
-from bot.intents.hours import HoursSkill
-from bot.intents.linking import LinkSkill, Terms
+from bot.intents.linking import Terms
 from bot.intents.mind import Decided, Memory, Mind
 from bot.intents.one_time_code import OneTimeCodes
 from bot.intents.opening import OpeningHours
-from bot.intents.person import PersonSkill
-from bot.intents.points import PointsSkill
-from bot.intents.statement import tier_name
+from bot.intents.overheard import OverheardSkill
+from bot.intents.rasa import NAME as RASA
+from bot.intents.rasa import Breaker, RasaEngine
+from bot.intents.sentiment import Sentiment, read
+from bot.intents.skills import SKILLS, Reach
+from bot.intents.teaching import SemanticTeacher, Teacher
+from bot.intents.understanding.asking import Guarded
 from bot.intents.understanding.semantic import SemanticEngine
 from bot.journey import Journey, Record, Surroundings
+from bot.knowledge.editions import Schooled
 from bot.knowledge.shelf import Shelf
 from bot.members.demo import demo_members
 from bot.members.linking import NoGateway, SendLinkCode
 from bot.members.senders import HttpCodeSender
 from bot.members.sql import SqlMemberDirectory
-from bot.messages import HandOff, Instant, Understanding, Utterance
-from bot.ports import Channel, Clock, Codes, CodeSender, LiveEvents, Skill
+from bot.messages import Instant
+from bot.poller import Poller, Sources
+from bot.ports import (
+    Allowance,
+    Channel,
+    Clock,
+    CodeSender,
+    LiveEvents,
+    Parts,
+    Polls,
+    Skill,
+)
+from bot.services.encoders import own_encoder
+from bot.services.rasa import PROGRAM, Service, engine_on
+from bot.services.rasa.teacher import RasaTeacher
 from bot.stores.nerve import Nerve
-from bot.stores.record.board import Board
+from bot.stores.record.allowance import RecordAllowance
 from bot.stores.record.cases import Cases
 from bot.stores.record.codes import RecordCodes
 from bot.stores.record.commits import RecordTurns
+from bot.stores.record.cursors import RecordCursors
 from bot.stores.record.database import POSTGRES_WRITERS, Database
 from bot.stores.record.editions import RecordEditions
 from bot.stores.record.housekeeping import RecordHousekeeping
 from bot.stores.record.intake import RecordIntake
-from bot.stores.record.mailbox import RecordMailbox
 from bot.stores.record.outbox import RecordOutbox
-from bot.stores.record.staff import Staff
-from bot.sweeper import DAY, Leftovers, Patience, Sweeper
-from bot.web.front import Front, Rooms
+from bot.stores.record.parts import RecordParts
+from bot.sweeper import Leftovers, Patience, Sweeper
+from bot.telemetry import noted
 from bot.web.live import TOPIC
-from bot.web.parts import CaseDesk, CustomerDesk, Place, SiteParts
-from bot.web.site import create_site
-from bot.web.webhooks import Door, Webhooks
+from bot.web.webhooks import Door
 
-SKILLS = ("points", "link", "person", "hours")
-DEMO_LOGIN = ("demo", "demo-tea-2026")
+log = logging.getLogger(__name__)
 
 
 class SystemClock:
@@ -65,13 +83,22 @@ class SystemClock:
         return time.time()
 
 
-def wechat(deployment: Deployment, index: int, nerve: Nerve, clock: Clock) -> Channel:
+@dataclass(frozen=True, slots=True)
+class Supplies:
+    """What channels are built from besides their settings."""
+
+    nerve: Nerve
+    clock: Clock
+    allowance: Allowance
+
+
+def wechat(deployment: Deployment, index: int, supplies: Supplies) -> Channel:
     settings: WeChatSettings = deployment.account(index, WeChatSettings)
-    client = WeChatClient(settings, nerve, clock) if settings.api == "customer_service" else None
+    client = WeChatClient(settings, supplies.nerve, supplies.clock) if settings.api == "customer_service" else None
     return WeChatChannel(deployment.config.accounts[index].name, settings, client)
 
 
-def rehearsal(deployment: Deployment, index: int, _nerve: Nerve, _clock: Clock) -> Channel:
+def rehearsal(deployment: Deployment, index: int, _supplies: Supplies) -> Channel:
     """Only in demo mode: nobody proves who they are on it."""
     account = deployment.config.accounts[index]
     if deployment.config.mode != "demo":
@@ -82,17 +109,32 @@ def rehearsal(deployment: Deployment, index: int, _nerve: Nerve, _clock: Clock) 
     return RehearsalChannel(account.name, deployment.account(index, RehearsalSettings))
 
 
-def webchat(deployment: Deployment, index: int, nerve: Nerve, clock: Clock) -> Channel:
+def webchat(deployment: Deployment, index: int, supplies: Supplies) -> Channel:
     name, settings = deployment.config.accounts[index].name, deployment.account(index, WebChatSettings)
-    visitors = Visitors(name, deployment.config.secret, settings.token_days, clock)
-    return WebChatChannel(name, settings, visitors, nerve)
+    visitors = Visitors(name, deployment.config.secret, settings.token_days, supplies.clock)
+    return WebChatChannel(name, settings, visitors, supplies.nerve)
 
 
-CHANNELS = {
+def twitter(deployment: Deployment, index: int, supplies: Supplies) -> Channel:
+    name, settings = deployment.config.accounts[index].name, deployment.account(index, TwitterSettings)
+    return TwitterChannel(
+        name, settings, TwitterClient(name, settings, supplies.allowance, supplies.clock), supplies.clock
+    )
+
+
+CHANNELS: dict[str, Callable[[Deployment, int, Supplies], Channel]] = {
     "wechat": wechat,
+    "twitter": twitter,
     "webchat": webchat,
     "rehearsal": rehearsal,
 }
+
+
+TEACHERS: dict[str, Callable[..., Teacher]] = {
+    "semantic": SemanticTeacher,
+    "rasa": lambda _encoder=None: RasaTeacher(Path(os.environ.get("YINGDA_RASA_PROGRAM", PROGRAM))),
+}
+"""What trains each engine. They may be given the encoder of one's choice, if there is one."""
 
 
 @dataclass(slots=True)
@@ -106,6 +148,7 @@ class Yingda:
     journey: Journey
     delivery: Delivery
     sweeper: Sweeper
+    poller: Poller
     doors: Mapping[str, Door]
     members: SqlMemberDirectory
     clock: Clock
@@ -116,7 +159,7 @@ class Yingda:
         await self.journey.finish(5.0)
         await self.journey.written.flush()
         for door in self.doors.values():
-            if isinstance(door.channel, WeChatChannel):
+            if isinstance(door.channel, WeChatChannel | TwitterChannel):
                 await door.channel.close()
         await self.nerve.close()
         for close in self.closers:
@@ -133,38 +176,52 @@ class Stand:
     skills: Mapping[str, Skill] = field(default_factory=dict)
 
 
-def channels_of(deployment: Deployment, nerve: Nerve, clock: Clock) -> dict[str, Channel]:
+def channels_of(deployment: Deployment, supplies: Supplies) -> dict[str, Channel]:
     """Every configured account's channel. Raises SettingError for the first that is not set up rightly."""
-    built = {}
-    for index, account in enumerate(deployment.config.accounts):
-        if account.channel not in CHANNELS:
-            place = ("accounts", index, "channel")
-            wrong = f"there is no channel {account.channel}"
-            raise SettingError(deployment.page.mistake(place, wrong, f"write one of {', '.join(CHANNELS)}"))
-        built[account.name] = CHANNELS[account.channel](deployment, index, nerve, clock)
-    return built
+    refuse_strange_channels(deployment)
+    return {
+        account.name: CHANNELS[account.channel](deployment, index, supplies)
+        for index, account in enumerate(deployment.config.accounts)
+    }
+
+
+def refuse_strange_channels(deployment: Deployment) -> None:
+    """Raises SettingError for every account on a channel that does not exist."""
+    known = f"write one of {', '.join(CHANNELS)}"
+    wrong = [
+        deployment.page.mistake(("accounts", index, "channel"), f"there is no channel {account.channel}", known)
+        for index, account in enumerate(deployment.config.accounts)
+        if account.channel not in CHANNELS
+    ]
+    if wrong:
+        raise SettingError(*wrong)
 
 
 def assemble(deployment: Deployment, database: Database, nerve: Nerve, stand: Stand | None = None) -> Yingda:
     """Everything one process needs, from the configuration."""
     stand = stand or Stand()
     config, clock = deployment.config, stand.clock
-    channels = stand.channels if stand.channels is not None else channels_of(deployment, nerve, clock)
+    supplies = Supplies(nerve, clock, RecordAllowance(database))
+    channels = stand.channels if stand.channels is not None else channels_of(deployment, supplies)
     kinds = {account.name: account.channel for account in config.accounts}
     holder = f"{os.getpid()}-{secrets.token_hex(6)}"
     timings = config.timings
     intake, turns = RecordIntake(database, holder, kinds, timings.lease), RecordTurns(database, holder, timings.lease)
     outbox, cases, codes = RecordOutbox(database, timings.offer), Cases(database), RecordCodes(database)
-    engine = SemanticEngine()
-    shelf = Shelf(RecordEditions(database), engine.take_up)
+    parts = RecordParts(database)
+    engine = engine_of(config, lambda number: schooled_in(shelf, number), parts)
+    shelf = Shelf(RecordEditions(database), engine.take_up, parts.fetch)
     members = member_directory(config, clock)
     terms = Terms(OneTimeCodes(config.secret), config.linking)
     opening = OpeningHours(config.desk.hours, config.desk.holidays, config.zone)
+    reach = Reach(members, codes, terms, opening, lambda _number: shelf.current())
     thinker = ThreadPoolExecutor(1, thread_name_prefix="understand")
     mind = Mind(
         understanding(engine, thinker, config.intents.batch),
         shelf.current,
-        skills(shelf, members, codes, terms, opening) | dict(stand.skills),
+        {intent: make(reach) for intent, make in SKILLS.items()}
+        | {"overheard": OverheardSkill(feeling(thinker))}
+        | dict(stand.skills),
         Memory(config.desk.reopen_within_hours * 3600.0, config.language),
     )
     bell = Bell(nerve)
@@ -173,32 +230,56 @@ def assemble(deployment: Deployment, database: Database, nerve: Nerve, stand: St
     lanes = 1 if database.sqlite else POSTGRES_WRITERS
     journey = Journey(Record(intake, turns, lanes), mind, channels, around, clock)
     sender = stand.sender or code_sender(config)
-    link_codes = SendLinkCode(members, codes, sender, lambda _number: shelf.current(), terms, clock) if sender else None
+    link_codes = SendLinkCode(members, codes, sender, reach.words, terms, clock) if sender else None
     carriers: dict[str, Carrier] = {SendLinkCode.name: link_codes or NoGateway()}
     delivery = Delivery(outbox, Means(channels, carriers, journey.hear), clock, awake)
     sweeper = Sweeper(
-        Leftovers(intake, outbox, cases, RecordHousekeeping(database), delivery),
-        Patience(
-            config.desk.release_after_minutes * 60.0,
-            config.receipts_days * DAY,
-            timings.sweep,
-            timings.offer,
-            timings.sending,
-        ),
+        Leftovers(intake, outbox, cases, RecordHousekeeping(database, config.retention), delivery),
+        Patience(config.desk.release_after_minutes * 60.0, timings.sweep, timings.offer, timings.sending),
         clock,
         journey.resume,
         lambda _case: bell.ring(),
     )
+    poller = Poller(Sources(polls_of(channels), RecordCursors(database), journey.take_in), clock)
     doors = {name: Door(kinds.get(name, "rehearsal"), channel) for name, channel in channels.items()}
-    closers = [members.close, thinker.shutdown, database.close]
-    return Yingda(config, database, nerve, shelf, journey, delivery, sweeper, doors, members, clock, closers)
+    closers = [members.close, thinker.shutdown, engine.close, database.close]
+    return Yingda(config, database, nerve, shelf, journey, delivery, sweeper, poller, doors, members, clock, closers)
+
+
+def polls_of(channels: Mapping[str, Channel]) -> dict[tuple[str, str], Polls]:
+    """What is to be looked at, by account and name."""
+    looking = {name: one for name, one in channels.items() if isinstance(one, TwitterChannel)}
+    return {(name, what): poll for name, one in looking.items() for what, poll in one.polls.items()}
+
+
+def engine_of(config: Config, schooled: Callable[[int], Schooled | None], parts: Parts) -> SemanticEngine | RasaEngine:
+    """The configured engine. `schooled`: what Rasa learned of the edition of a number."""
+    settings = config.intents.rasa
+    if config.intents.engine != RASA:
+        return SemanticEngine(fetch=parts.fetch, encoder=waiting_encoder(config.intents.encoder))
+    service = Service(settings.url, settings.token, settings.time_limit, settings.connections)
+    return engine_on(service, schooled, Breaker(settings.failures, settings.pause))
+
+
+def waiting_encoder(settings: OwnEncoder) -> Guarded | None:
+    """The encoder of one's choice, as long as it answers while a customer waits; None for the bundled one."""
+    if settings.kind == "bundled":
+        return None
+    return Guarded(own_encoder(settings, settings.time_limit), Breaker(settings.failures, settings.pause))
+
+
+def schooled_in(shelf: Shelf, number: int) -> Schooled | None:
+    """What Rasa learned of an edition; None if it did not, or if the edition is not the current one any more."""
+    edition = shelf.current()
+    return edition.others.get(RASA) if edition.number == number else None
 
 
 def understanding(
-    engine: SemanticEngine, thinker: ThreadPoolExecutor, batch: int
+    engine: SemanticEngine | RasaEngine, thinker: ThreadPoolExecutor, batch: int
 ) -> Callable[[Utterance], Awaitable[Understanding]]:
     """The engine: what it knows at once, else in a thread of its own, asked for what waits together."""
 
+    @noted("understand")
     async def read(utterances: Sequence[Utterance]) -> list[Understanding]:
         return await asyncio.get_running_loop().run_in_executor(thinker, engine.understand, utterances)
 
@@ -210,20 +291,13 @@ def understanding(
     return understand
 
 
-def skills(
-    shelf: Shelf, members: SqlMemberDirectory, codes: Codes, terms: Terms, opening: OpeningHours
-) -> dict[str, Skill]:
-    """What the bot can do, by intent. A new skill is a file in bot/intents and a line here."""
+def feeling(thinker: ThreadPoolExecutor) -> Callable[[str], Awaitable[Sentiment]]:
+    """How somebody feels, in the engine's own thread: customers who wait are understood in between."""
 
-    def words(_number: int):  # type: ignore[no-untyped-def]
-        return shelf.current()
+    async def feel(text: str) -> Sentiment:
+        return (await asyncio.get_running_loop().run_in_executor(thinker, read, [text]))[0]
 
-    return {
-        "points": PointsSkill(members, words),
-        "link": LinkSkill(members, codes, words, terms),
-        "person": PersonSkill(),
-        "hours": HoursSkill(opening, words),
-    }
+    return feel
 
 
 def member_directory(config: Config, clock: Clock) -> SqlMemberDirectory:
@@ -263,65 +337,3 @@ class Bell:
         task = asyncio.create_task(self._live.publish(TOPIC, json.dumps({})))
         self._ringing.add(task)
         task.add_done_callback(self._ringing.discard)
-
-
-def front(yingda: Yingda) -> Front:
-    """The process's web application: webhooks, pages, and what runs beside them."""
-    site = create_site(site_parts(yingda))
-    room = webchat_room(yingda)
-    webhooks = Webhooks(yingda.journey, yingda.doors, yingda.config.deadline_seconds)
-    beside: dict[str, Callable[[], Awaitable[None]]] = {
-        "delivery": yingda.delivery.run,
-        "sweeper": partial(yingda.sweeper.run, yingda.nerve),
-        "editions": partial(watch_editions, yingda.shelf),
-        "webchat": room.lookout.run,
-    }
-    return Front(Rooms((room, webhooks), site), yingda.shelf.refresh, beside, yingda.close)
-
-
-def webchat_room(yingda: Yingda) -> WebChatRoom:
-    """What web chat shows and tells to visitors' browsers, for all its accounts."""
-    chats = {name: door.channel for name, door in yingda.doors.items() if isinstance(door.channel, WebChatChannel)}
-    house = House(
-        yingda.journey.hear,
-        RecordMailbox(yingda.database),
-        yingda.nerve,
-        yingda.nerve,
-        yingda.clock,
-        lambda name, language: yingda.shelf.current().phrase(name, language),
-    )
-    return WebChatRoom(chats, house)
-
-
-async def watch_editions(shelf: Shelf) -> None:
-    """Take up each newly published edition within a second."""
-    while True:
-        await asyncio.sleep(1.0)
-        await shelf.refresh()
-
-
-def site_parts(yingda: Yingda) -> SiteParts:
-    config, database = yingda.config, yingda.database
-    cases = Cases(database)
-    labels = {account.name: account.label or account.name for account in config.accounts}
-    return SiteParts(
-        CaseDesk(Board(database), cases, cases),
-        CustomerDesk(
-            lambda conversation, now: yingda.doors[conversation.account].channel.limits(conversation, now),
-            yingda.members.member,
-            yingda.members.points,
-            partial(intent_title, yingda.shelf),
-            lambda tier, language: tier_name(yingda.shelf.current(), tier, language),
-        ),
-        Staff(database, config.desk.session_hours),
-        yingda.nerve,
-        yingda.nerve,
-        yingda.clock,
-        Place(config.timezone, config.language, labels, DEMO_LOGIN if config.mode == "demo" else None),
-        yingda.delivery.wake,
-    )
-
-
-def intent_title(shelf: Shelf, intent: str, language: str) -> str:
-    edition = shelf.current()
-    return edition.title(intent, language) if intent in edition.entries else intent

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bot.messages import Author, Conversation, Customer, Instant, Kind, OutboxState, Reason, Said, Trace
+from bot.decisions import Trace
+from bot.messages import Author, Conversation, Customer, Instant, Kind, OutboxState, Reason, Said
 
 
 class Role(StrEnum):
@@ -51,7 +52,7 @@ class CaseLine:
     """A case as it stands in the list. `waiting_since` 0: the customer waits for nothing.
 
     agent: who has it, by id, with `agent_name` as people read it. prefer: who should take it first. `said`, `said_by`
-    and `said_kind` are the newest line that was said.
+    and `said_kind` are the newest line that was said. `ended_at` 0: the case is open.
     """
 
     id: str
@@ -71,6 +72,7 @@ class CaseLine:
     said: str = ""
     said_by: Author = Author.CUSTOMER
     said_kind: Kind = Kind.TEXT
+    ended_at: Instant = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,21 @@ class Outgoing:
     message_id: str
     state: OutboxState
     text: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A message that may not have arrived (IN_DOUBT, FAILED) in a conversation that is nobody's open case: without
+    a list of their own, nobody would come across it. `at`: when it got into this state."""
+
+    id: str
+    conversation: Conversation
+    customer: Customer
+    text: str
+    author: Author
+    state: OutboxState
+    at: Instant
     error: str = ""
 
 
@@ -96,13 +113,15 @@ class TurnTrace:
 
 @dataclass(frozen=True, slots=True)
 class CaseEvent:
-    """One step of people's work in the history. `actor` is a staff id, or the code of a part of Yingda."""
+    """One step of people's work in the history. `actor` is a staff id, or the code of a part of Yingda. entry: the one
+    that it was about, if any."""
 
     at: Instant
     type: str
     actor: str
     conversation_id: str
     data: Mapping[str, str] = field(default_factory=dict)
+    entry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +151,8 @@ class AgentReply:
     """What an agent answers. `key` is made by the page once per draft: the same key is said once.
 
     pieces: the text cut to what the account can send at once. state: PENDING, or WAITING on accounts that cannot send
-    by themselves. conversation_id '': where the customer spoke last.
+    by themselves. conversation_id '': where the customer spoke last. same_after: as in Manners, if it is
+    said in public.
     """
 
     text: str
@@ -140,3 +160,4 @@ class AgentReply:
     key: str
     state: OutboxState = OutboxState.PENDING
     conversation_id: str = ""
+    same_after: float = 0.0

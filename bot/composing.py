@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bot.decisions import Answer, Ask, Change, HandOff, Quiet
 from bot.intents.mind import Decided, joins
-from bot.messages import (
-    Answer,
-    Ask,
-    Audience,
-    Author,
-    Change,
-    HandOff,
-    Limits,
-    OutboxState,
-    Owner,
-    Quiet,
-    Reason,
-)
-from bot.turns import Happened, NewCase, Parcel, Reply, TurnCommit, Work
+from bot.messages import Audience, Author, Limits, OutboxState, Owner, Reason
+from bot.turns import Happened, NewCase, Parcel, Posting, Reply, TurnCommit, Work, silences
 from bot.wording import cut, measure
 
 _EVENTS = {Answer: "answered", Ask: "asked", HandOff: "handed_off", Quiet: "quiet"}
-_CHANGES = {"verify_identity": "verified", "forget": "erased", "unlink": "unlinked"}
+_CHANGES = {"verify_identity": "verified", "forget": "erased", "unlink": "unlinked", "silence": "opted_out"}
 _ROOM_FOR_HINT = 200
 _PERSONS = (Owner.QUEUE, Owner.AGENT)
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How replies can leave now. offered: a response is open and reserved. parcels: earlier replies still waiting."""
+    """How replies can leave now. offered: a response is open and reserved. parcels: earlier replies still waiting.
+    posted: what was said in public too short a time ago to be said again."""
 
     limits: Limits
     offered: bool
     parcels: Sequence[Parcel] = ()
+    posted: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +40,7 @@ class Composed:
 def compose(work: Work, decided: Decided, way: Way, system_words: str | None) -> Composed:
     """The whole effect of a decision. `system_words`: what is said in the desk's name, where it has to be."""
     decision, conversation = decided.decision, work.conversation
-    said = _said(work, decided, system_words)
+    said = _placed(work, decided, way, system_words)
     carried = _carry(said, way, decided)
     commit = TurnCommit(
         conversation,
@@ -66,12 +57,17 @@ def compose(work: Work, decided: Decided, way: Way, system_words: str | None) ->
         joins=conversation.customer_case if joins(conversation) else None,
         fetched=carried.fetched,
         still_waiting_said=isinstance(decision, Quiet) and system_words is not None,
+        releases=bool(conversation.waiting) and way.limits.active and conversation.owner not in _PERSONS,
+        posting=_posting(work, way, said),
     )
     return Composed(commit, carried.response)
 
 
 def needs_system_words(work: Work, decided: Decided) -> bool:
-    """Whether the desk has something to say: a case opens, or the customer writes again while waiting for one."""
+    """Whether the desk has something to say: a case opens, or the customer writes again while waiting for one.
+    To somebody who was only overheard nobody says anything."""
+    if work.conversation.overheard:
+        return False
     if isinstance(decided.decision, HandOff):
         return True
     conversation = work.conversation
@@ -93,6 +89,8 @@ def _slots(work: Work, decided: Decided) -> Mapping[str, Any]:
     decision = decided.decision
     if not isinstance(decision, Quiet):
         return {**getattr(decision, "slots", {}), "language": decided.language}
+    if silences(decision.changes):
+        return {"language": decided.language}
     return {} if _forgets(decision.changes) else work.conversation.slots
 
 
@@ -100,19 +98,73 @@ def _forgets(changes: Sequence[Change]) -> bool:
     return any(change.name == "forget" for change in changes)
 
 
-def _said(work: Work, decided: Decided, system_words: str | None) -> list[Reply]:
-    """The texts of the turn in full length, in the thread where each may stand."""
+def public_texts(work: Work, decided: Decided, limits: Limits, system_words: str | None) -> tuple[str, ...]:
+    """All that this turn could say in a public thread, best first: its reply in each wording that may stand there and
+    is short enough, else that it comes privately, in several wordings; at last addressed to the customer by name."""
+    reply = _said(decided, system_words)
+    if reply is None or not work.conversation.public:
+        return ()
+    private = getattr(decided.decision, "audience", Audience.ANYONE) is Audience.PRIVATE
+    wordings = [] if private else _wordings(reply, decided)
+    short = [wording for wording in wordings if measure(wording, limits.unit) <= limits.length]
+    answers = _begun_elsewhere(short, work) if limits.manners.same_after else short
+    return (*answers, *_invitations(work, decided, limits))
+
+
+def _wordings(reply: Reply, decided: Decided) -> list[str]:
+    """What the turn says, and the same in other words."""
+    return [reply.text, *getattr(decided.decision, "variants", ())]
+
+
+def _begun_elsewhere(wordings: list[str], work: Work) -> list[str]:
+    """Those who ask the same at the same moment should not all be told in the same words, of which only one of them
+    could be: each begins elsewhere."""
+    first = sum(work.message.id.encode()) % max(len(wordings), 1)
+    return wordings[first:] + wordings[:first]
+
+
+def _invitations(work: Work, decided: Decided, limits: Limits) -> list[str]:
+    if not limits.manners.link:
+        return [decided.edition.phrase("private.moved", decided.language)]
+    phrase = decided.edition.phrase("private.invited", decided.language, link=limits.manners.link)
+    wordings = _begun_elsewhere([line for line in phrase.splitlines() if line.strip()], work)
+    name = work.message.data.get("username", "")
+    return [*wordings, f"@{name} {wordings[0]}"] if name else wordings
+
+
+def _placed(work: Work, decided: Decided, way: Way, system_words: str | None) -> list[Reply]:
+    """What the turn says, where it may stand: in a public thread one text at most, the rest privately."""
+    reply, manners = _said(decided, system_words), way.limits.manners
+    if reply is None or work.conversation.overheard:
+        return []
+    policy = ""
+    if manners.privacy_policy:
+        policy = "\n\n" + decided.edition.phrase("private.policy", decided.language, link=manners.privacy_policy)
+    if not work.conversation.public:
+        return [replace(reply, text=reply.text + policy * (work.message.seq == 1))]
+    texts = public_texts(work, decided, way.limits, system_words)
+    public = next((text for text in texts if text not in way.posted), None)
+    if public and public in _wordings(reply, decided):
+        return [replace(reply, text=public)]
+    private = replace(reply, text=reply.text + policy, here=False, asked_first=manners.asked_first)
+    return [Reply(public, reply.author), private] if public else [private]
+
+
+def _posting(work: Work, way: Way, said: Sequence[Reply]) -> Posting | None:
+    if not work.conversation.public or not way.limits.manners.same_after:
+        return None
+    return next((Posting(reply.text, way.limits.manners.same_after) for reply in said if reply.here), None)
+
+
+def _said(decided: Decided, system_words: str | None) -> Reply | None:
+    """The text of the turn in full length."""
     decision = decided.decision
     if system_words is not None:
         first = getattr(decision, "text", "")
-        return [Reply(f"{first}\n\n{system_words}" if first else system_words, Author.SYSTEM, decided.trace.entry)]
+        return Reply(f"{first}\n\n{system_words}" if first else system_words, Author.SYSTEM, decided.trace.entry)
     if not isinstance(decision, Answer | Ask):
-        return []
-    reply = Reply(decision.text, entry=decision.entry, confidence=decision.confidence)
-    if decision.audience is Audience.PRIVATE and work.conversation.public:
-        moved = decided.edition.phrase("private.moved", decided.language)
-        return [Reply(moved), replace(reply, here=False)]
-    return [reply]
+        return None
+    return Reply(decision.text, entry=decision.entry, confidence=decision.confidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,18 +218,31 @@ def _case(work: Work, decided: Decided) -> NewCase | None:
     if not isinstance(decision, HandOff):
         return None
     prefer = work.conversation.resolved_by if decision.reason is Reason.REOPENED else None
-    return NewCase(decision.reason, decision.priority, decision.detail, decision.entry, prefer)
+    waits = not work.conversation.overheard
+    return NewCase(decision.reason, decision.priority, decision.detail, decision.entry, prefer, waits)
+
+
+def _why(decided: Decided) -> dict[str, str]:
+    """The codes that an event carries besides entry and confidence."""
+    decision, trace = decided.decision, decided.trace
+    if trace.reason:
+        return {"reason": trace.reason}
+    if isinstance(decision, Quiet):
+        return {"why": trace.detail}
+    return {"also": " ".join(decision.also)} if isinstance(decision, Answer) and decision.also else {}
 
 
 def _events(work: Work, decided: Decided) -> list[Happened]:
+    """What a customer changed by their own words names the edition: `verified` is their consent, `unlinked` its end."""
     decision, trace = decided.decision, decided.trace
     happened = []
     if work.conversation.owner is Owner.CLOSED and not isinstance(decision, Quiet):
         happened.append(Happened("reopened", "customer"))
     if joins(work.conversation):
         happened.append(Happened("joined", "system"))
-    why = {"reason": trace.reason} if trace.reason else {"why": trace.detail} if isinstance(decision, Quiet) else {}
+    why = _why(decided)
     confidence = getattr(decision, "confidence", None)
     happened.append(Happened(_EVENTS[type(decision)], "bot", trace.edition, trace.entry, confidence, why))
-    happened += [Happened(_CHANGES[c.name], "customer") for c in getattr(decision, "changes", ()) if c.name in _CHANGES]
+    changed = (_CHANGES[one.name] for one in getattr(decision, "changes", ()) if one.name in _CHANGES)
+    happened += [Happened(what, "customer", trace.edition, trace.entry) for what in changed]
     return happened

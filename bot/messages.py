@@ -16,7 +16,8 @@ NOTHING: Mapping[str, Any] = {}
 
 
 class Kind(StrEnum):
-    """What a message is. `OUTCOME` is what an effect came back with; it is said by nobody and answered by its skill."""
+    """What a message is. `OUTCOME` is what an effect came back with; it is said by nobody and answered by its skill.
+    `OVERHEARD` was said about us and not to us."""
 
     TEXT = "text"
     IMAGE = "image"
@@ -31,6 +32,7 @@ class Kind(StrEnum):
     UNSUPPORTED = "unsupported"
     OUTCOME = "outcome"
     NOTE = "note"
+    OVERHEARD = "overheard"
 
 
 class Author(StrEnum):
@@ -67,10 +69,13 @@ class Reason(StrEnum):
     FAILED = "failed"
     REOPENED = "reopened"
     MEDIA = "media"
+    OVERHEARD = "overheard"
 
 
 class OutboxState(StrEnum):
-    """Where an outgoing message stands. WAITING: the account can't send by itself; the customer will fetch it."""
+    """Where an outgoing message stands. WAITING: the account can't send by itself, or not now; the customer gets it
+    when they next write.
+    LEFT: it may not have arrived, and a person has decided to leave it at that."""
 
     OFFERED = "offered"
     PENDING = "pending"
@@ -80,6 +85,7 @@ class OutboxState(StrEnum):
     IN_DOUBT = "in_doubt"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    LEFT = "left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +127,8 @@ class Media:
 class Inbound:
     """A message as it arrives. `dedup_key` is unique on the account.
 
-    `thread` names a public thread; '' is the private talk. `at` is the platform's own time. `data`
-    holds small platform facts (event key, coordinates, platform ids).
+    `thread` names a public thread; '' is the private talk, 'overheard' what somebody says about us. `at` is the
+    platform's own time. `data` holds small platform facts (event key, coordinates, platform ids).
     """
 
     account: str
@@ -138,12 +144,20 @@ class Inbound:
 
 @dataclass(frozen=True, slots=True)
 class Messages:
+    """What a request brought. answerable: the platform shows the customer what the response says; False means that
+    replies go by the API alone."""
+
     inbounds: tuple[Inbound, ...]
+    answerable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """A message as it leaves. `id` is the outbox row's and the idempotency key. `thread` '' is the private talk."""
+    """A message as it leaves. `id` is the outbox row's and the idempotency key. `thread` '' is the private talk.
+
+    answers: in a public thread, the facts (`Inbound.data`) of the message it is a reply to. last_error: the code with
+    which an earlier attempt ended.
+    """
 
     id: str
     account: str
@@ -152,6 +166,8 @@ class Outbound:
     text: str
     author: Author = Author.BOT
     signature: str = ""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    last_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +176,27 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Manners:
+    """What a platform expects of a polite account beyond lengths.
+
+    link: where a customer can begin to write to us privately. privacy_policy: an address to be named when a private
+    talk begins; '' where nobody asks for it. asked_first: we write privately only to those who wrote privately before.
+    same_after: for so many seconds nothing is said in public that was said there in the same words.
+    """
+
+    link: str = ""
+    privacy_policy: str = ""
+    asked_first: bool = False
+    same_after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What an account can say in a conversation now.
 
-    length: most units in one message, counted in `unit` ('bytes' or 'characters'). active: the account can send by
-    itself, not only answer. window_until, left: when the reply window shuts and how many messages are left in it;
-    None where the platform knows no such limit.
+    length: most units in one message, counted in `unit` ('bytes', 'characters' or X's 'weighted'). active: the account
+    can send by itself, not only answer. window_until, left: when the reply window shuts and how many messages are left
+    in it; None where the platform knows no such limit.
     """
 
     length: int
@@ -174,6 +205,7 @@ class Limits:
     active: bool = True
     window_until: Instant | None = None
     left: int | None = None
+    manners: Manners = Manners()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +218,8 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One handle of a customer on one account. Verified while `verified_until` lies ahead."""
+    """One handle of a customer on one account. Verified while `verified_until` lies ahead. silenced_at: when they told
+    us to stop; 0 if they never did, or have written again."""
 
     id: str
     customer_id: str
@@ -194,6 +227,27 @@ class Identity:
     handle: str
     member_id: str | None = None
     verified_until: Instant = 0.0
+    silenced_at: Instant = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a poll of an account has come. `value` is the poll's own; '' before the first."""
+
+    account: str
+    name: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What a look brought, oldest first; `value` is the cursor's next. wait: seconds until the next look. problem: a
+    code if it failed."""
+
+    inbounds: tuple[Inbound, ...]
+    value: str
+    wait: float
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +283,11 @@ class Conversation:
     def public(self) -> bool:
         return bool(self.thread)
 
+    @property
+    def overheard(self) -> bool:
+        """Whether its customer speaks about us and not to us here: nothing is ever said to them."""
+        return self.thread == Kind.OVERHEARD.value
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -247,7 +306,8 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A line of a conversation as people read it on the desk."""
+    """A line of a conversation as people read it on the desk. data: who it is and how many read them, of an
+    overheard one."""
 
     id: str
     conversation_id: str
@@ -263,123 +323,4 @@ class Said:
     confidence: float | None = None
     delivery: OutboxState | None = None
     error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Utterance:
-    """What an engine is asked. `text` is at most 200 characters; `previous_intent` lets a follow-up lean on it."""
-
-    text: str
-    language: str
-    edition: int
-    previous_intent: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An intent and the calibrated probability (0 to 1) that it is what the customer meant."""
-
-    intent: str
-    confidence: float
-
-
-@dataclass(frozen=True, slots=True)
-class Understanding:
-    """Ranked intents, best first. `exact`: the text is, but for its dress, an example of the first."""
-
-    candidates: tuple[Candidate, ...] = ()
-    exact: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """Something to be done outside after the turn is committed, once, under the outbox row's id as idempotency key."""
-
-    name: str
-    arguments: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Something to be written in the record with the turn itself (verify an identity, count an attempt, forget)."""
-
-    name: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Say something. `entry` is what an editor wrote it in. `slots` replace the conversation's."""
-
-    text: str
-    entry: str = ""
-    confidence: float | None = None
-    audience: Audience = Audience.ANYONE
-    author: Author = Author.BOT
-    slots: Mapping[str, Any] = field(default_factory=dict)
-    effects: tuple[Effect, ...] = ()
-    changes: tuple[Change, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Ask back: did you mean one of `choices` (intents), or a skill's question."""
-
-    text: str
-    entry: str = ""
-    confidence: float | None = None
-    choices: tuple[str, ...] = ()
-    audience: Audience = Audience.ANYONE
-    slots: Mapping[str, Any] = field(default_factory=dict)
-    effects: tuple[Effect, ...] = ()
-    changes: tuple[Change, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class HandOff:
-    """A person takes it from here. `detail` is a code for the desk, never customer text. `text`: an editor's words
-    that are said first."""
-
-    reason: Reason
-    entry: str = ""
-    confidence: float | None = None
-    detail: str = ""
-    priority: int = 0
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Quiet:
-    """The bot says nothing. `why` is a code. `changes` are still made."""
-
-    why: str
-    changes: tuple[Change, ...] = ()
-
-
-Decision: TypeAlias = Answer | Ask | HandOff | Quiet
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """What the bot understood and did in one turn; stands on the desk beside the case."""
-
-    edition: int
-    language: str
-    candidates: tuple[Candidate, ...]
-    decision: str
-    entry: str = ""
-    reason: str = ""
-    detail: str = ""
-    exact: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """All that a decision may look at: one message, the conversation as read, what was understood, the time."""
-
-    message: Heard
-    conversation: Conversation
-    understanding: Understanding
-    language: str
-    edition: int
-    now: Instant
+    data: Mapping[str, str] = field(default_factory=dict)

@@ -28,8 +28,10 @@ class Repeats:
         self._mind = mind
         self._clock = clock
 
-    async def watch(self, inbound: Inbound, offer: Offer) -> None:
-        """Look for what the turn said, as long as it can still be served."""
+    async def watch(self, inbound: Inbound, accepted: Accepted, offer: Offer) -> None:
+        """Look for what the turn said, as long as it can still be served. A first delivery's turn has hardly begun."""
+        if accepted.attempt == 1:
+            await asyncio.sleep(LOOK_AGAIN)
         while offer.open:
             try:
                 delivered = await self._intake.replied(inbound.account, inbound.dedup_key)
@@ -41,14 +43,16 @@ class Repeats:
 
     async def too_late(self, inbound: Inbound, accepted: Accepted, offer: Offer) -> bytes | Late | None:
         """An account that can send by itself acknowledges; another lets the platform ask again, and at the last
-        attempt tells the customer how to fetch the answer."""
+        attempt tells the customer how to fetch the answer. Whoever asks more often hears the same, and the
+        conversation has said it once."""
         if self._active(inbound):
             return None
         if accepted.attempt < LAST_ATTEMPT:
             return LATE
         text = self._mind.phrase("fetch.send_one", inbound.text)
         body = offer.render(_outbound(inbound, text))
-        await self._turns.notice(accepted.conversation_id, text, body)
+        if accepted.attempt == LAST_ATTEMPT:
+            await self._turns.notice(accepted.conversation_id, text, body)
         return body
 
     async def _serve(self, inbound: Inbound, delivered: Delivered, offer: Offer) -> None:
@@ -62,6 +66,8 @@ class Repeats:
             raise
 
     async def _body(self, inbound: Inbound, delivered: Delivered, offer: Offer) -> bytes | None:
+        if delivered.state is OutboxState.OFFERED:
+            await self._intake.serve_again(delivered.id)
         if delivered.state not in (OutboxState.PENDING, OutboxState.WAITING):
             return delivered.body
         body = offer.render(_outbound(inbound, delivered.text))

@@ -27,6 +27,7 @@ from bot.stores.embedded import EmbeddedValkey
 from bot.tether import tethered
 
 BACKLOG = 2048
+SAME_MOMENT = 0.5  # seconds between two signals that are one
 GRACE = 10.0  # a worker drains for 8 seconds (web/serve.py) and needs a moment more
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
@@ -55,9 +56,16 @@ class Standing:
     nerve: str
 
 
+async def _nobody(_: Standing) -> None:
+    """Waits for nothing and tells nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to run. nerve: 'embedded' or a URL. children: told what they stand on, called once before they start."""
+    """What to run. nerve: 'embedded' or a URL. children: told what they stand on, called once before they start.
+
+    welcome: runs beside the children once they start, for instance to say when they answer; ends by itself.
+    """
 
     var: Path
     host: str
@@ -65,6 +73,7 @@ class Plan:
     nerve: str
     migrate: Callable[[], None]
     children: Callable[[Standing], Sequence[Child]]
+    welcome: Callable[[Standing], Coroutine[Any, Any, None]] = _nobody
 
 
 def run(plan: Plan) -> int:
@@ -78,8 +87,9 @@ def run(plan: Plan) -> int:
         nerve: AbstractContextManager[str] = valkey or nullcontext(plan.nerve)
         with nerve as url:
             counters = _empty_folder(plan.var / "counters")
-            children = plan.children(Standing(door.fileno(), port, url))
-            return asyncio.run(_Household(door, valkey, counters).keep(children))
+            standing = Standing(door.fileno(), port, url)
+            children = plan.children(standing)
+            return asyncio.run(_Household(door, valkey, counters).keep(children, plan.welcome(standing)))
 
 
 @contextmanager
@@ -92,6 +102,19 @@ def only_one(path: Path) -> Iterator[Path]:
             raise SettingError(_already(path)) from taken
         path.write_text(f"{os.getpid()}\n")
         yield path
+
+
+def holder(path: Path) -> str:
+    """Who holds the folder now, like 'pid 12, port 8080'; '' if nobody does."""
+    try:
+        with path.open() as held:
+            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return ""
+    except BlockingIOError:
+        pid, _, port = path.read_text().strip().partition(" ")
+        return f"pid {pid}, port {port}" if port else f"pid {pid}"
+    return ""
 
 
 def _already(path: Path) -> Mistake:
@@ -147,25 +170,30 @@ class _Household:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
         self._code = 0
+        self._asked_at = 0.0
 
-    async def keep(self, children: Sequence[Child]) -> int:
+    async def keep(self, children: Sequence[Child], welcome: Coroutine[Any, Any, None]) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked_to_stop)
         async with asyncio.TaskGroup() as tasks:
             for child in children:
                 tasks.create_task(self._keep_alive(child))
+            tasks.create_task(_first(welcome, self._stop))
             if self._valkey is not None:
                 tasks.create_task(self._keep_nerve(self._valkey))
         return self._code
 
     def _asked_to_stop(self) -> None:
-        """The first signal lets everybody finish, the second one does not."""
-        if self._stop.is_set():
-            self._hurry.set()
-        else:
+        """The first signal lets everybody finish, the second one does not; but what comes at the same moment is the
+        first once more, sent to a whole group and handed on by one of it (`make run`)."""
+        now = asyncio.get_running_loop().time()
+        if not self._stop.is_set():
             log.info("stopping: what has begun is finished first")
+            self._asked_at = now
             self._end()
+        elif now - self._asked_at > SAME_MOMENT:
+            self._hurry.set()
 
     def _end(self) -> None:
         """From now on a new caller is refused at once, as soon as the workers have closed their end of the door too."""

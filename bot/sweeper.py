@@ -15,8 +15,7 @@ from bot.telemetry import count
 
 log = logging.getLogger(__name__)
 AT_ONCE = 64
-PURGE_EVERY = 3_600.0
-DAY = 86_400.0
+PURGE_EVERY = 6 * 3_600.0
 
 
 class Cases(Protocol):
@@ -47,7 +46,6 @@ class Patience:
     """How long things may lie, in seconds, and how often to look."""
 
     silent_agent: float
-    receipts: float = 31 * DAY
     every: float = 1.0
     offer: float = 20.0
     sending: float = 60.0
@@ -104,8 +102,12 @@ class Sweeper:
         await self._left.deliveries.doubt_orphans(self._patience.sending)
 
     async def _purge(self) -> None:
+        """A little in each sweep, so that nothing else waits; once nothing is due, not again for hours."""
         now = self._clock.now()
         if now - self._purged_at < PURGE_EVERY:
             return
-        self._purged_at = now
-        await self._left.housekeeping.purge(now - self._patience.receipts, now)
+        gone = await self._left.housekeeping.purge(now)
+        if gone:
+            count("purged", sum(gone.values()))
+        else:
+            self._purged_at = now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -9,8 +10,10 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, Literal, ParamSpec, TextIO, TypeVar
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -18,7 +21,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from bot.errors import YingdaError
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-_SALT = os.environ.get("YINGDA_SECRET", "") or os.urandom(8).hex()
+P = ParamSpec("P")
+T = TypeVar("T")
 
 COUNTERS = {
     "accepted": Counter("yingda_messages_accepted", "Messages accepted, by account", ["account"]),
@@ -28,26 +32,57 @@ COUNTERS = {
     "discarded": Counter("yingda_turns_discarded", "Turns decided on what had changed meanwhile", []),
     "overloaded": Counter("yingda_overloaded", "Messages accepted whose turn was left to the sweeper", []),
     "taken_up": Counter("yingda_taken_up", "Conversations the sweeper took up", []),
+    "purged": Counter("yingda_purged_rows", "Rows thrown away because they had been kept for long enough", []),
+    "polls_failed": Counter("yingda_polls_failed", "Looks that failed, by account and code", ["account", "code"]),
+    "fell_back": Counter("yingda_fell_back", "Texts understood by semantic instead of rasa, by reason", ["why"]),
     "deliveries": Counter("yingda_deliveries", "Outgoing messages and effects, by what became of them", ["state"]),
 }
 TIMES = {
-    "accept": Histogram("yingda_accept_seconds", "From arrival to the durable receipt", [], buckets=_BUCKETS),
+    "accept": Histogram("yingda_accept_seconds", "Writing one batch of messages", [], buckets=_BUCKETS),
     "understand": Histogram("yingda_understand_seconds", "Understanding one batch", [], buckets=_BUCKETS),
-    "turn": Histogram("yingda_turn_seconds", "From arrival to the committed turn", [], buckets=_BUCKETS),
-    "send": Histogram("yingda_send_seconds", "One send by a platform's API", ["channel"], buckets=_BUCKETS),
+    "commit": Histogram("yingda_commit_seconds", "Writing one batch of turns", [], buckets=_BUCKETS),
+    "send": Histogram("yingda_send_seconds", "One send by a platform's API", ["account"], buckets=_BUCKETS),
 }
 
 
-def count(name: str, **labels: str) -> None:
-    """Count one event of COUNTERS. Labels are codes and names from the configuration, never a customer's."""
-    counter = COUNTERS[name]
-    (counter.labels(**labels) if labels else counter).inc()
+def count(name: str, times: int = 1, **labels: str) -> None:
+    """Count an event of COUNTERS. Labels are codes and names from the configuration, never a customer's."""
+    _counter(name, *labels.items()).inc(times)
 
 
-def observe(name: str, seconds: float, **labels: str) -> None:
-    """Note how long one of TIMES took."""
-    histogram = TIMES[name]
-    (histogram.labels(**labels) if labels else histogram).observe(seconds)
+@contextmanager
+def timed(name: str, **labels: str) -> Iterator[None]:
+    """Note how long one of TIMES takes."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        _histogram(name, *labels.items()).observe(time.perf_counter() - began)
+
+
+def noted(name: str) -> Callable[[Callable[P, Coroutine[Any, Any, T]]], Callable[P, Coroutine[Any, Any, T]]]:
+    """A coroutine function, each call of which is one of TIMES."""
+
+    def decorate(work: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+        @functools.wraps(work)
+        async def measured(*args: P.args, **kwargs: P.kwargs) -> T:
+            with timed(name):
+                return await work(*args, **kwargs)
+
+        return measured
+
+    return decorate
+
+
+@functools.cache
+def _counter(name: str, *labels: tuple[str, str]) -> Counter:
+    """Kept, because finding a child by its labels takes longer than counting."""
+    return COUNTERS[name].labels(**dict(labels)) if labels else COUNTERS[name]
+
+
+@functools.cache
+def _histogram(name: str, *labels: tuple[str, str]) -> Histogram:
+    return TIMES[name].labels(**dict(labels)) if labels else TIMES[name]
 
 
 def exposition() -> bytes:
@@ -59,18 +94,36 @@ def exposition() -> bytes:
     return generate_latest(registry)
 
 
+def counted_in(folder: Path, name: str) -> dict[tuple[str, ...], float]:
+    """What the processes of the last run counted, by labels; nothing if there was none."""
+    if not folder.is_dir():
+        return {}
+    collector = MultiProcessCollector(CollectorRegistry(), str(folder))  # type: ignore[no-untyped-call]
+    wanted, labels = COUNTERS[name]._name, COUNTERS[name]._labelnames
+    metrics = collector.collect()  # type: ignore[no-untyped-call]
+    samples = [sample for metric in metrics if metric.name == wanted for sample in metric.samples]
+    return {tuple(sample.labels[label] for label in labels): sample.value for sample in samples}
+
+
 def pseudonym(text: str) -> str:
     """A short name for a handle or id in logs: the same within a deployment, and nobody can tell whose it is."""
-    return hashlib.blake2b(text.encode(), key=_SALT.encode()[:64], digest_size=6).hexdigest()
+    return hashlib.blake2b(text.encode(), key=_SALT[-1], digest_size=6).hexdigest()
 
 
-def set_up_logging(stream: TextIO = sys.stderr, level: int = logging.INFO) -> None:
-    """One line per event to `stream`: for people, or with YINGDA_LOG=json for machines."""
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonLine() if os.environ.get("YINGDA_LOG") == "json" else PlainLine())
+_SALT = [os.urandom(16)]  # until set_up_logging is told the deployment's secret
+
+
+def set_up_logging(
+    form: Literal["text", "json"] = "text", secret: str = "", stream: TextIO | None = None, level: int = logging.INFO
+) -> None:
+    """One line per event to `stream` (stderr), for people or for machines. `secret`: what pseudonyms are made with."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonLine() if form == "json" else PlainLine())
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for chatty in ("httpx", "httpcore", "alembic", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    if secret:
+        _SALT[:] = [hashlib.blake2b(secret.encode(), person=b"pseudonym", digest_size=32).digest()]
 
 
 class PlainLine(logging.Formatter):

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.messages import (
-    Author,
-    Change,
-    Conversation,
-    Effect,
-    Heard,
-    Instant,
-    Outbound,
-    OutboxState,
-    Owner,
-    Reason,
-    Trace,
-)
+from bot.decisions import Change, Effect, Trace
+from bot.messages import Author, Conversation, Cursor, Heard, Instant, Outbound, OutboxState, Owner, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +35,8 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One outgoing text of a turn. here=False: into the private conversation of the same identity."""
+    """One outgoing text of a turn. here=False: into the private conversation of the same identity; asked_first: there
+    it waits until the customer has written privately."""
 
     text: str
     author: Author = Author.BOT
@@ -54,15 +44,32 @@ class Reply:
     confidence: float | None = None
     state: OutboxState = OutboxState.PENDING
     here: bool = True
+    asked_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """What a turn says in public: it is void if the account said the same there in the last `same_after` seconds."""
+
+    text: str
+    same_after: float
 
 
 @dataclass(frozen=True, slots=True)
 class NewCase:
+    """waits: the customer waits for somebody."""
+
     reason: Reason
     priority: int = 0
     detail: str = ""
     entry: str = ""
     prefer: str | None = None
+    waits: bool = True
+
+
+def silences(changes: Sequence[Change]) -> bool:
+    """Whether the customer is not to be spoken to by a machine any more."""
+    return any(change.name == "silence" for change in changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ class TurnCommit:
 
     by_bot: also demands that nobody but the bot owns it. owner: who owns it afterwards. joins: the case of a sister
     conversation to join. fetched: waiting outbox rows that travel with the first reply. body: the response's bytes,
-    kept so that a repeat of the request gets the same.
+    kept so that a repeat of the request gets the same. releases: what waited until the customer wrote goes out now.
     """
 
     conversation: Conversation
@@ -101,6 +108,8 @@ class TurnCommit:
     fetched: tuple[str, ...] = ()
     body: bytes | None = None
     still_waiting_said: bool = False
+    releases: bool = False
+    posting: Posting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +126,8 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The fate of an outbox row. body: the bytes kept of an offered one. retry_at: not before then."""
+    """The fate of an outbox row. body: the bytes kept of an offered one. retry_at: not before then. tried: False if it
+    was only put off."""
 
     id: str
     state: OutboxState
@@ -126,6 +136,7 @@ class Delivered:
     retry_at: Instant = 0.0
     platform_id: str = ""
     text: str = ""
+    tried: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +156,14 @@ class Due:
     attempts: int
     message: Outbound | None = None
     effect: Effect | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A cursor as it was read, and where it goes."""
+
+    cursor: Cursor
+    value: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ import os
 import re
 import secrets
 import time
+from collections.abc import Callable, Mapping
+
+from bot.weighing import weigh
 
 _PROCESS = f"{os.getpid() & 0xFFFFF:05x}{secrets.token_hex(2)}"
 _COUNTER = itertools.count()
@@ -39,8 +42,15 @@ def digest(text: str) -> str:
 
 
 def measure(text: str, unit: str) -> int:
-    """The length of a text in `unit`: 'bytes' (UTF-8) or 'characters'."""
-    return len(text.encode()) if unit == "bytes" else len(text)
+    """The length of a text in `unit`: 'bytes' (UTF-8), 'characters', or 'weighted' as X counts it."""
+    return _MEASURES[unit](text)
+
+
+_MEASURES: Mapping[str, Callable[[str], int]] = {
+    "bytes": lambda text: len(text.encode()),
+    "characters": len,
+    "weighted": weigh,
+}
 
 
 def cut(text: str, length: int, unit: str) -> list[str]:
@@ -54,7 +64,9 @@ def cut(text: str, length: int, unit: str) -> list[str]:
 
 
 def _head(text: str, length: int, unit: str) -> str:
-    return text.encode()[:length].decode(errors="ignore") if unit == "bytes" else text[:length]
+    if unit == "bytes":
+        return text.encode()[:length].decode(errors="ignore")
+    return text[: length // 2] if unit == "weighted" else text[:length]
 
 
 def _boundary(head: str) -> int:

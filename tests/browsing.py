@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from axe_playwright_python.sync_playwright import Axe
 from ground import missing
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from bot.simulators.wechat.page.words import WORDS as PHONE_WORDS
 from bot.simulators.wechat.page.words import Language
 from bot.web.words import WORDS as DESK_WORDS
 
+LARGE, SMALL = (1440, 900), (390, 844)
 SLOW = 30_000  # milliseconds; a machine may be busy
 
 
@@ -38,6 +39,43 @@ def launched(**environment: str) -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+class Screens:
+    """Windows beside each other, each with a browser's memory of its own, and what went wrong on any of them."""
+
+    def __init__(self, chromium: Browser) -> None:
+        self._chromium = chromium
+        self._contexts: list[BrowserContext] = []
+        self.problems: list[str] = []
+
+    def screen(self, locale: str = "zh-CN") -> Page:
+        context = self._chromium.new_context(
+            viewport={"width": LARGE[0], "height": LARGE[1]}, locale=locale, reduced_motion="reduce"
+        )
+        self._contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("console", lambda line: self.problems.append(line.text) if line.type == "error" else None)
+        return page
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+
+
+def on_every_screen(page: Page, where: str, sizes: Sequence[tuple[int, int]] = (LARGE, SMALL)) -> list[str]:
+    """In these sizes, light and dark: what axe finds, and whether anything is wider than the screen."""
+    found = []
+    for width, height in sizes:
+        page.set_viewport_size({"width": width, "height": height})
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            found += [f"{where} {width} {scheme}: {barrier}" for barrier in barriers(page)]
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            found.append(f"{where} {width}: wider than the screen")
+    page.set_viewport_size({"width": LARGE[0], "height": LARGE[1]})
+    return found
 
 
 def barriers(page: Page) -> list[str]:

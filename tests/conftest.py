@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ground import REDIS, MovableClock, missing, postgres_schema
+from hypothesis import HealthCheck, settings
 from shop import OPEN_MONDAY, ROOT, Shop, deployment_in
 
-from bot.app import SKILLS
+from bot.intents.skills import SKILLS
 from bot.intents.understanding.training import train
 from bot.knowledge.editions import Edition
 from bot.knowledge.entries import load
@@ -18,6 +21,21 @@ from bot.stores.record.database import Database
 from bot.stores.record.tables import metadata
 
 __all__ = ["REDIS", "MovableClock", "missing"]
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")  # how long an example takes says how busy the machine is, and nothing else
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first: whoever began one at the end would keep everybody else waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+@pytest.fixture(autouse=True)
+def own_configuration() -> Iterator[None]:
+    """A command names its configuration to the processes that it starts; the next test names its own."""
+    yield
+    os.environ.pop("YINGDA_CONFIG", None)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -50,14 +68,21 @@ def shipped_edition(request: pytest.FixtureRequest) -> tuple[str, bytes]:
     changed (a model is the same bytes for the same base, so the cache saves half a minute and nothing else)."""
     assert request.config.cache is not None
     kept = Path(request.config.cache.mkdir("editions")) / _made_of()
-    if not kept.exists():
-        base = load(ROOT / "knowledge_base", SKILLS)
-        trained = train(base, 0.95)
-        content = Edition(0, base.entries, base.phrases, trained.thresholds).to_json()
-        kept.write_bytes(len(content.encode()).to_bytes(4) + content.encode() + trained.model)
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run in several processes; one of them trains
+        if not kept.exists():
+            kept.write_bytes(_trained())
     written = kept.read_bytes()
     end = 4 + int.from_bytes(written[:4])
     return written[4:end].decode(), written[end:]
+
+
+def _trained() -> bytes:
+    base = load(ROOT / "knowledge_base", SKILLS)
+    trained = train(base, 0.95)
+    edition = Edition(0, base.entries, base.phrases, trained.thresholds, confusions=trained.confusions)
+    content = edition.to_json().encode()
+    return len(content).to_bytes(4) + content + trained.model
 
 
 def _made_of() -> str:

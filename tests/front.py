@@ -13,18 +13,24 @@ from fastapi import FastAPI
 from ground import MovableClock
 
 from bot.cases import Role, StaffMember
-from bot.errors import MemberSystemFailed
+from bot.errors import DeliveryFailed, MemberSystemFailed
 from bot.membership import Member, Points
 from bot.messages import Conversation, Instant, Limits
 from bot.stores.record.board import Board
 from bot.stores.record.cases import Cases
 from bot.stores.record.database import Database
+from bot.stores.record.health import RecordHealth
 from bot.stores.record.staff import Staff
-from bot.web.parts import CaseDesk, CustomerDesk, Place, SiteParts
+from bot.stores.record.strays import RecordStrays
+from bot.web.parts import AccountPlace, CaseDesk, CustomerDesk, DeskHours, HealthDesk, Place, Showcase, SiteParts
 from bot.web.site import create_site
 
 PASSWORD = "correct horse battery"
 ORIGIN = "http://desk.test"
+ACCOUNTS = {
+    "brand-wechat": AccountPlace("wechat"),
+    "brand-x": AccountPlace("twitter", "app:0123456789abcdef", costs=True, budget=5_000_000),
+}
 
 
 class Whispers:
@@ -75,21 +81,39 @@ class OneMember:
 class Front:
     """A site, and browsers that are logged in to it."""
 
-    def __init__(self, database: Database, clock: MovableClock, whispers: Whispers | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: MovableClock,
+        whispers: Whispers | None = None,
+        demo: Showcase | None = None,
+    ) -> None:
         self.whispers = whispers or Whispers()
         self.members = OneMember()
         self.room = Staff(database, 12, PasswordHasher(time_cost=1, memory_cost=64))
         self.woken = 0
+        self.typed: list[str] = []
+        self.allows_typing = True
+        self.hours = DeskHours()
         self.allowance = Limits(2047, "bytes", left=5)
         cases = Cases(database)
         self.parts = SiteParts(
-            CaseDesk(Board(database), cases, cases),
-            CustomerDesk(self._limits, self.members.find, self.members.points, self._title),
+            CaseDesk(Board(database), cases, cases, RecordStrays(database)),
+            CustomerDesk(
+                self._limits,
+                self.members.find,
+                self.members.points,
+                self._title,
+                typing=self._type,
+                trouble=explained,
+                entries=self._entries,
+            ),
             self.room,
             self.whispers,
             self.whispers,
             clock,
-            Place(accounts={"brand-wechat": "小云生活"}),
+            HealthDesk(RecordHealth(database), ACCOUNTS, explained),
+            Place(accounts={"brand-wechat": "小云生活"}, demo=demo, hours=lambda _language, _now: self.hours),
             self._wake,
         )
         self.site: FastAPI = create_site(self.parts)
@@ -99,6 +123,14 @@ class Front:
 
     def _title(self, intent: str, language: str) -> str:
         return {"returns.how": "怎么退货"}.get(intent, intent) if language == "zh" else intent
+
+    def _entries(self, language: str) -> dict[str, str]:
+        return {entry: self._title(entry, language) for entry in ("returns.how", "repair.start", "delivery.abroad")}
+
+    async def _type(self, conversation: Conversation) -> None:
+        if not self.allows_typing:
+            raise DeliveryFailed("wechat:45080")
+        self.typed.append(conversation.id)
 
     def _wake(self) -> None:
         self.woken += 1
@@ -119,6 +151,26 @@ class Front:
         assert session is not None
         browser.headers["x-csrf-token"] = session.csrf
         return browser
+
+    async def two_agents(self) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
+        await self.hire("mei", name="小梅")
+        await self.hire("jun", name="阿俊")
+        return await self.enter("mei"), await self.enter("jun")
+
+    async def claimed(self, case: str) -> httpx.AsyncClient:
+        """The browser of an agent who has taken the case."""
+        mei, _ = await self.two_agents()
+        assert (await mei.post(f"/api/desk/cases/{case}/claim")).status_code == 200
+        return mei
+
+
+def draft(text: str, **more: str) -> dict[str, str]:
+    """What a page sends for a reply."""
+    return {"text": text, "key": "draft-0001", **more}
+
+
+def explained(code: str, _language: str) -> str:
+    return {"wechat:45015": "Too late."}.get(code, "")
 
 
 def csrf_on(page: str) -> str:

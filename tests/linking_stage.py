@@ -14,6 +14,7 @@ from seeding import Ground
 from sqlalchemy import select
 
 from bot import config
+from bot.decisions import Answer, Ask, Decision, Turn, Understanding
 from bot.files import read_page
 from bot.intents.linking import SEND_CODE, LinkSkill, Terms
 from bot.intents.one_time_code import OneTimeCodes
@@ -24,7 +25,7 @@ from bot.members.demo import demo_members
 from bot.members.linking import SendLinkCode
 from bot.members.senders import RecordingSender
 from bot.members.sql import SqlMemberDirectory
-from bot.messages import Answer, Ask, Conversation, Decision, Heard, Kind, Turn, Understanding
+from bot.messages import Conversation, Heard, Kind
 from bot.ports import CodeSender, MemberDirectory
 from bot.stores.record.changes import apply
 from bot.stores.record.codes import RecordCodes

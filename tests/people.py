@@ -62,36 +62,36 @@ class Agent:
     """Somebody at the desk, logged in as the page does it: a cookie, and the token that stands on the page."""
 
     def __init__(self, product: Product, login: str, password: str) -> None:
-        self._desk = httpx.Client(
+        self.browser = httpx.Client(
             base_url=product.site,
             timeout=30,
             trust_env=False,
             headers={"origin": product.site, "accept-language": "zh"},
         )
-        self.leave = self._desk.close
-        entered = self._desk.post("/login", data={"login": login, "password": password})
+        self.leave = self.browser.close
+        entered = self.browser.post("/login", data={"login": login, "password": password})
         assert (entered.status_code, entered.headers["location"]) == (303, "/desk")
-        page = self._desk.get("/desk").raise_for_status().text
+        page = self.browser.get("/desk").raise_for_status().text
         token = _CSRF.search(page)
         assert token is not None
-        self._desk.headers["x-csrf-token"] = token.group(1)
+        self.browser.headers["x-csrf-token"] = token.group(1)
 
     def board(self) -> list[Json]:
         """The open cases in the order in which they should be taken."""
-        lines: list[Json] = self._desk.get("/api/desk/board").raise_for_status().json()["lines"]
+        lines: list[Json] = self.browser.get("/api/desk/board").raise_for_status().json()["lines"]
         return lines
 
     def case(self, case_id: str) -> Json:
-        case: Json = self._desk.get(f"/api/desk/cases/{case_id}").raise_for_status().json()
+        case: Json = self.browser.get(f"/api/desk/cases/{case_id}").raise_for_status().json()
         return case
 
     def does(self, act: str, case_id: str) -> httpx.Response:
         """claim, release, resolve or hand-back."""
-        return self._desk.post(f"/api/desk/cases/{case_id}/{act}")
+        return self.browser.post(f"/api/desk/cases/{case_id}/{act}")
 
     def writes(self, case_id: str, text: str) -> httpx.Response:
         """A reply to the customer."""
-        return self._desk.post(f"/api/desk/cases/{case_id}/reply", json={"text": text, "key": uuid4().hex})
+        return self.browser.post(f"/api/desk/cases/{case_id}/reply", json={"text": text, "key": uuid4().hex})
 
     def notes(self, case_id: str, text: str) -> httpx.Response:
-        return self._desk.post(f"/api/desk/cases/{case_id}/note", json={"text": text})
+        return self.browser.post(f"/api/desk/cases/{case_id}/note", json={"text": text})

@@ -67,14 +67,23 @@ class Product:
 
 
 @contextmanager
-def started(folder: Path, edition: tuple[str, bytes] | None = None, **changes: Any) -> Iterator[Product]:
+def started(
+    folder: Path, edition: tuple[str, bytes] | None = None, workers: int = 1, **changes: Any
+) -> Iterator[Product]:
     """Runs in `folder` with `edition`, or trains its own first. changes: settings, e.g. linking={"attempts": 5}."""
     config = _settings(folder, changes)
     if edition is not None:
         _publish(config, edition)
+    with ready_in(folder, config, workers) as product:
+        yield product
+
+
+@contextmanager
+def ready_in(folder: Path, config: Path, workers: int = 1) -> Iterator[Product]:
+    """Runs in `folder` with the configuration that is there; yields it once it answers."""
     with (folder / "run.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bot", "run", "--config", str(config)],
+            [sys.executable, "-m", "bot", "run", "--config", str(config), "--workers", str(workers)],
             cwd=folder,
             env=_environment(),
             stdin=subprocess.DEVNULL,
@@ -97,7 +106,8 @@ def _settings(folder: Path, changes: Mapping[str, Any]) -> Path:
     settings |= {"knowledge_base": str(ROOT / "knowledge_base"), "var": "var"}
     settings["listen"]["port"] = 0
     settings["simulator"]["port"] = phone
-    settings["accounts"][0]["api_url"] = f"http://127.0.0.1:{phone}"
+    for account, where in ((0, ""), (2, "/x")):
+        settings["accounts"][account]["api_url"] = f"http://127.0.0.1:{phone}{where}"
     settings["desk"]["hours"] = ALWAYS_OPEN
     for key, value in changes.items():
         settings[key] = settings[key] | value if isinstance(value, dict) else value
@@ -145,7 +155,9 @@ def _ready(process: subprocess.Popen[bytes], folder: Path, phone: str) -> Produc
     site = f"http://127.0.0.1:{eventually(port, 'a port in var/run.lock')}"
     eventually(lambda: port() and _answers(f"{phone}/api/state"), f"the simulator at {phone}", TRAINING)
     eventually(lambda: port() and _answers(f"{site}/login"), f"the desk at {site}")
-    return Product(site, phone, process, log)
+    product = Product(site, phone, process, log)
+    eventually(lambda: port() and site in product.told(), "where everything is")
+    return product
 
 
 def _locked(folder: Path) -> bool:

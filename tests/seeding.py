@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Row, Table, insert, select, update
 
-from bot.messages import Author, Candidate, Kind, Media, OutboxState, Reason, Trace
+from bot.decisions import Candidate, Trace
+from bot.messages import Author, Kind, Media, OutboxState, Reason
 from bot.stores.record.database import Database
 from bot.stores.record.tables import (
     cases,

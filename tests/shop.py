@@ -8,7 +8,7 @@ itself), and a code sender that remembers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,10 +63,11 @@ class Shop:
         clock: MovableClock,
         edition: tuple[str, bytes],
         own_channels: bool = False,
+        skills: Mapping[str, Skill] | None = None,
     ) -> None:
         self.deployment = deployment
         self._own_channels = own_channels
-        self.skills: dict[str, Skill] = {}
+        self.skills: dict[str, Skill] = dict(skills or {})
         self.database = database
         self.clock = clock
         self.texts = RecordingSender()

@@ -13,12 +13,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from bot.channels.twitter import TwitterSettings
+from bot.channels.twitter.settings import Prices
 from bot.channels.webchat import WebChatSettings
 from bot.channels.wechat.settings import WeChatSettings
 from bot.config import Config, Deployment, load
 from bot.errors import Mistake, SettingError
 
 SHIPPED = Path(__file__).parent.parent / "config.yaml"
+X_KEYS = ("X_CONSUMER_KEY", "X_CONSUMER_SECRET", "X_ACCESS_TOKEN", "X_ACCESS_TOKEN_SECRET")
 
 
 def written(folder: Path, text: str) -> Path:
@@ -43,7 +46,7 @@ def mistakes(path: Path) -> tuple[Mistake, ...]:
 
 def accounts_checked(deployment: Deployment) -> list[Any]:
     """Every account by its channel; what names no channel that we know is WeChat's."""
-    kinds = {"webchat": WebChatSettings}
+    kinds: dict[str, type[BaseModel]] = {"webchat": WebChatSettings, "twitter": TwitterSettings}
     accounts = enumerate(deployment.config.accounts)
     return [deployment.account(index, kinds.get(one.channel, WeChatSettings)) for index, one in accounts]
 
@@ -61,14 +64,15 @@ def models(model: type[BaseModel], path: tuple[str, ...] = ()) -> dict[tuple[str
 
 
 def test_the_shipped_file_loads_and_its_accounts_fit_their_channels(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("YINGDA_SECRET", "YINGDA_NERVE", "YINGDA_RECORD", "WECHAT_TOKEN", "WECHAT_AES_KEY"):
+    for name in ("YINGDA_SECRET", "YINGDA_NERVE", "YINGDA_RECORD", "WECHAT_TOKEN", "WECHAT_AES_KEY", *X_KEYS):
         monkeypatch.delenv(name, raising=False)
     deployment = load(SHIPPED)
     assert deployment.config.mode == "demo"
     assert deployment.config.var == SHIPPED.parent / "var"
-    demo, shop = accounts_checked(deployment)
+    demo, shop, x = accounts_checked(deployment)
     assert (demo.mode, demo.api, deployment.config.accounts[0].name) == ("safe", "customer_service", "demo")
     assert demo.api_url == f"http://127.0.0.1:{deployment.config.simulator.port}"
+    assert (x.api_url, x.daily_budget) == (f"{demo.api_url}/x", 20)
     assert (list(shop.origins), shop.title.en, len(shop.questions.zh)) == ([], "Yunshan Tea", 4)
 
 
@@ -84,9 +88,11 @@ def test_every_key_stands_in_the_shipped_file_with_its_default() -> None:
 
 
 def test_every_key_of_an_account_stands_in_the_shipped_file() -> None:
-    wechat, webchat = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))["accounts"]
+    wechat, webchat, x = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))["accounts"]
     assert set(wechat) == {"name", "channel", "label", *WeChatSettings.model_fields}
     assert set(webchat) == {"name", "channel", "label", *WebChatSettings.model_fields}
+    assert set(x) == {"name", "channel", "label", *TwitterSettings.model_fields}
+    assert set(x["prices"]) == set(Prices.model_fields)
 
 
 def test_every_block_of_the_shipped_file_is_explained_in_both_languages() -> None:
@@ -101,22 +107,34 @@ def test_every_block_of_the_shipped_file_is_explained_in_both_languages() -> Non
 @pytest.mark.parametrize(
     ("before", "after", "key", "wrong", "mend"),
     [
-        ("  port: 8080", "  port: eighty", "listen.port", "valid integer", "right kind"),
+        ("  port: 8080", "  port: eighty", "listen.port", "valid integer", "a whole number"),
         ("  port: 8080", "  port: 80800", "listen.port", "less than or equal to 65535", "right kind"),
-        ("  port: 8080", "  prot: 8080", "listen.prot", "not permitted", "spelling"),
+        ("  port: 8080", "  prot: 8080", "listen.prot", "not permitted", "write port, if that was meant"),
         ("mode: demo\n", "mode: test\n", "mode", "'demo' or 'live'", "'demo' or 'live'"),
-        ("timezone: Asia/Shanghai", "timezone: Asia/Peking", "timezone", "no time zone", "right kind"),
+        ("timezone: Asia/Shanghai", "timezone: Asia/Peking", "timezone", "no time zone", "like Asia/Shanghai"),
         ("  target_precision: 0.95", "  target_precision: 95", "intents.target_precision", "less than 1", "right kind"),
-        ("receipts_days: 31", "receipts_days: 7", "receipts_days", "greater than or equal to 31", "right kind"),
-        ('    mon: ["09:00-21:00"]', "    mon: [9-21]", "desk.hours.mon.0", "pattern", "right kind"),
+        ("  receipts: 31", "  receipts: 7", "retention.receipts", "greater than or equal to 31", "right kind"),
+        ('    mon: ["09:00-21:00"]', "    mon: [9-21]", "desk.hours.mon.0", "no span of hours", "like 09:00-21:00"),
         ('    mon: ["09:00-21:00"]', '    monday: ["09:00-21:00"]', "desk.hours.monday", "mon", "mon"),
-        ("  holidays: []", "  holidays: [new year]", "desk.holidays.0", "date", "right kind"),
+        ("  holidays: []", "  holidays: [new year]", "desk.holidays.0", "date", "like 2026-12-31"),
         ("secret: ${YINGDA_SECRET:-demo-secret-only-for-trying-things-out}", "secret: short", "secret", "16", "right"),
         ("secret: ${YINGDA_SECRET:-", "secret: ${NOT_SET_ANYWHERE} #", "secret", "NOT_SET_ANYWHERE", "export"),
-        ("  - name: demo", "  - name: Demo Account", "accounts.0.name", "pattern", "right kind"),
+        ("  - name: demo", "  - name: Demo Account", "accounts.0.name", "no name", "small letters"),
         ("    mode: safe\n", "    mode: secure\n", "accounts.0.mode", "'safe' or 'plain'", "'safe' or 'plain'"),
-        ("    unfollow: erase", "    on_unfollow: erase", "accounts.0.on_unfollow", "not permitted", "spelling"),
-        ("    encoding_aes_key: ${WECHAT_AES_KEY:-demo", "    encoding_aes_key: ${X_:-", "", "EncodingAESKey", "right"),
+        (
+            "    unfollow: erase",
+            "    on_unfollow: erase",
+            "accounts.0.on_unfollow",
+            "not permitted",
+            "write unfollow, if",
+        ),
+        (
+            "    encoding_aes_key: ${WECHAT_AES_KEY:-demo",
+            "    encoding_aes_key: ${X_:-",
+            "",
+            "EncodingAESKey",
+            "copy it from",
+        ),
         ("listen:\n", "  listen:\n", "YAML", "", "indentation"),
         ("language: zh", "mode: live", "mode", "second time", "keep one"),
     ],
@@ -154,13 +172,24 @@ def test_two_accounts_of_one_name_are_a_mistake(tmp_path: Path) -> None:
     assert "tea stands twice" in found.wrong
 
 
-def test_the_demo_secret_is_refused_in_live_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("YINGDA_SECRET", raising=False)
+def test_the_demos_secrets_are_refused_in_live_mode_all_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {"YINGDA_SECRET": "5e0dbd1a7a2b4c0f9a3f", "WECHAT_APP_ID": "wx1", "WECHAT_APP_SECRET": "s3cret"}
+    own |= {"WECHAT_TOKEN": "t0ken", "WECHAT_AES_KEY": "k" * 43, "X_USER_ID": "7"}
+    own |= dict.fromkeys(X_KEYS, "a-key-of-ones-own")
+    for name in own:
+        monkeypatch.delenv(name, raising=False)
     path, _ = changed(tmp_path, "mode: demo\n", "mode: live\n")
-    (found,) = mistakes(path)
-    assert found.key == "secret"
-    assert "export YINGDA_SECRET" in found.mend
-    monkeypatch.setenv("YINGDA_SECRET", "5e0dbd1a7a2b4c0f9a3f")
+    found = mistakes(path)
+    assert [mistake.key.split(".")[-1] for mistake in found] == [
+        "secret", "app_id", "app_secret", "token", "encoding_aes_key",
+        "user_id", "consumer_key", "consumer_secret", "access_token", "access_token_secret",
+    ]  # fmt: skip
+    assert [mistake.mend.split("export ")[1].split(",")[0] for mistake in found] == [f"{name}=..." for name in own]
+    assert ["take the account out" in mistake.mend for mistake in found] == [False, *[True] * 9]
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
     assert load(path).config.mode == "live"
 
 
@@ -210,13 +239,13 @@ def loads_or_says_why(text: bytes) -> None:
         assert told != ()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(KEYS, VALUES, max_size=6))
 def test_whatever_is_set_it_loads_or_the_mistakes_are_named(content: dict[str, Any]) -> None:
     loads_or_says_why(yaml.safe_dump(content, allow_unicode=True).encode())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=60) | st.text("{}[]:-?&*!|> \n\"'#%@ab1,<=.~", max_size=40).map(str.encode))
 @example(b"? [a, b]\n: c")
 @example(b"&a {b: *a}")

@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from bot.channels.wechat.settings import WeChatSettings
+from bot.commands.simulate import AppKeys, simulated_app
 from bot.config import Deployment, load
 from bot.doctor import Finding, Grade, Probes, Words, checks, examine, told, wechat, worst
 from bot.doctor.wechat import Answered
 from bot.errors import Mistake, SettingError, Unavailable
 from bot.messages import Instant
+from bot.simulators import twitter
 from bot.simulators.wechat.account import SimulatedAccount
 from bot.simulators.wechat.app import running
 from bot.simulators.wechat.platform import Platform
@@ -175,13 +177,31 @@ def test_wechat_calls_only_public_addresses_on_80_and_443(url: str, grade: str) 
     assert checks.public_address(url).grade == grade
 
 
-def test_live_mode_with_anything_left_of_the_demo_fails(tmp_path: Path) -> None:
-    deployment = live(tmp_path, YINGDA_SECRET="5e0dbd1a7a2b4c0f9a3f")
+def test_live_mode_names_all_demo_secrets_at_once(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(SHIPPED.read_text(encoding="utf-8").replace("mode: demo", "mode: live"))
+    found = asyncio.run(examine(lambda: load(tmp_path / "config.yaml"), lambda _: well(), ""))
+    assert {finding.grade for finding in found} == {Grade.FAIL}
+    keys = ("app_id", "app_secret", "token", "encoding_aes_key")
+    x_keys = ("user_id", "consumer_key", "consumer_secret", "access_token", "access_token_secret")
+    named = [finding.what.en.split(": ")[1] for finding in found]
+    assert named == ["secret", *(f"accounts.0.{key}" for key in keys), *(f"accounts.2.{key}" for key in x_keys)]
+    assert "export WECHAT_TOKEN=..." in found[3].mend.en
+
+
+def test_live_mode_with_anything_else_of_the_demo_fails(tmp_path: Path) -> None:
+    own = {
+        "YINGDA_SECRET": "5e0dbd1a7a2b4c0f9a3f",
+        "WECHAT_APP_ID": "wx1",
+        "WECHAT_APP_SECRET": "s",
+        "WECHAT_TOKEN": "t0k",
+        "X_USER_ID": "'7'",
+    }
+    x_keys = dict.fromkeys(("X_CONSUMER_KEY", "X_CONSUMER_SECRET", "X_ACCESS_TOKEN", "X_ACCESS_TOKEN_SECRET"), "own")
+    deployment = live(tmp_path, **own, WECHAT_AES_KEY="k" * 43, **x_keys)
     found = checks.demo_leftovers(deployment.config)
     assert {finding.grade for finding in found} == {Grade.FAIL}
-    named = {finding.what.en.split()[0] for finding in found}
-    keys = {"app_id", "app_secret", "token", "encoding_aes_key", "api_url"}
-    assert named == {f"accounts.demo.{key}" for key in keys} | {"members.kind"}
+    of_x = {"accounts.brand-x.api_url", "accounts.brand-x.privacy_policy"}
+    assert {finding.what.en.split()[0] for finding in found} == {"accounts.demo.api_url", "members.kind", *of_x}
 
 
 def test_demo_mode_is_said_and_live_mode_with_real_secrets_is_well(tmp_path: Path) -> None:
@@ -264,8 +284,9 @@ def test_a_healthy_demo_has_nothing_but_the_demo_warning(tmp_path: Path) -> None
         async with Platform(SIMULATED, "http://127.0.0.1:1/wechat/demo") as platform, running(platform) as url:
             path = tmp_path / "config.yaml"
             text = SHIPPED.read_text(encoding="utf-8").replace("${WECHAT_API_URL:-http://127.0.0.1:8081}", url)
-            path.write_text(text, encoding="utf-8")
-            return await examine(lambda: load(path), lambda _: well(), "https://bot.example.com")
+            async with twitter.Platform(simulated_app(AppKeys())) as timeline, twitter.running(timeline) as x:
+                path.write_text(text.replace("${X_API_URL:-http://127.0.0.1:8081/x}", x), encoding="utf-8")
+                return await examine(lambda: load(path), lambda _: well(), "")
 
     found = asyncio.run(story())
     assert [finding for finding in found if finding.grade is not Grade.OK] == checks.demo_leftovers(
@@ -288,3 +309,18 @@ def answer(value: bool) -> Callable[[], Awaitable[bool]]:
         return value
 
     return say
+
+
+@pytest.mark.parametrize(
+    ("wanted", "served", "grade", "said"),
+    [
+        ("yingda-1", "yingda-1", Grade.OK, "answers with yingda-1"),
+        ("yingda-2", "yingda-1", Grade.WARN, "serves yingda-1, and this edition needs yingda-2"),
+        ("yingda-1", None, Grade.WARN, "does not answer"),
+        ("", "yingda-1", Grade.WARN, "has not learned this edition"),
+    ],
+)
+def test_an_engine_beside_yingda_is_looked_at(wanted: str, served: str | None, grade: Grade, said: str) -> None:
+    found = checks.rasa(wanted, served)
+    assert (found.grade, said in found.what.en) == (grade, True)
+    assert grade is Grade.OK or (found.mend.zh and found.mend.en)

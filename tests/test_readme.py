@@ -1,66 +1,47 @@
-"""README tells the truth: its commands run and print what it shows, its files are there, its parts have a reason."""
+"""README and docs tell the truth: their commands print what they show, files are there, parts have a reason."""
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
 import time
 import tomllib
 from pathlib import Path
+from xml.etree import ElementTree
 
 import httpx
 import pytest
-from shop import ROOT, deployment_in
+from pages import (
+    ASKS_A_SERVICE,
+    FOR_EDITORS,
+    FOR_OPERATORS,
+    FOR_PROGRAMMERS,
+    PAGES,
+    commands,
+    new_deployment,
+    prints_what_it_shows,
+)
+from shop import ROOT
 
-from bot.stores.record.database import Database
-from bot.stores.record.editions import RecordEditions
-from bot.stores.record.migrate import migrate
-
+pytestmark = pytest.mark.long
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SHOWN = re.findall(r"```console\n\$ (.+)\n((?:.|\n)*?)```", README)
+ELSEWHERE = (*FOR_EDITORS, *FOR_OPERATORS, *FOR_PROGRAMMERS, *ASKS_A_SERVICE)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, shipped_edition: tuple[str, bytes]) -> Path:
-    """A fresh deployment of the demo brand, already trained, with config.yaml as shipped but for its folder."""
-    import asyncio
-
-    folder = tmp_path_factory.mktemp("readme")
-    accounts = [{"name": "demo", "channel": "rehearsal"}]
-    path = Path(str(deployment_in(folder, accounts=accounts).page.path))
-    database = Database(f"sqlite:///{folder / 'var' / 'record.sqlite'}")
-    (folder / "var").mkdir()
-    migrate(database.engine)
-    asyncio.run(RecordEditions(database).publish(*shipped_edition, "tests", 0))
-    database.close()
-    shipped = (ROOT / "config.yaml").read_text(encoding="utf-8")
-    shipped = shipped.replace("knowledge_base: knowledge_base", f"knowledge_base: {ROOT / 'knowledge_base'}")
-    path.write_text(shipped, encoding="utf-8")
-    return path
+    return new_deployment(tmp_path_factory.mktemp("readme"), shipped_edition)
 
 
-@pytest.mark.parametrize(("command", "shown"), SHOWN, ids=[command for command, _ in SHOWN])
-def test_a_command_prints_what_is_shown(trained: Path, command: str, shown: str) -> None:
-    words = shlex.split(command)
-    assert words[0] == ".venv/bin/yingda"
-    environment = {**os.environ, "YINGDA_CONFIG": str(trained), "COLUMNS": "200"}
-    ran = subprocess.run(
-        [sys.executable, "-m", "bot", *words[1:]],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=120,
-        check=False,
-        cwd=ROOT,
-    )
-    assert "Traceback" not in ran.stderr
-    printed = ran.stdout.splitlines()
-    for line in shown.splitlines():
-        assert line in printed
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page) and page not in ELSEWHERE])
+def test_the_commands_of_a_page_print_what_is_shown(
+    page: str, tmp_path: Path, shipped_edition: tuple[str, bytes]
+) -> None:
+    prints_what_it_shows(page, tmp_path, shipped_edition)
 
 
 def test_make_run_shows_the_product_working(trained: Path) -> None:
@@ -103,10 +84,28 @@ def _answer(url: str) -> httpx.Response:
             time.sleep(0.2)
 
 
-def test_every_file_it_links_to_is_there() -> None:
-    linked = re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    assert linked
-    assert [name for name in linked if not (ROOT / name).exists()] == []
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_a_page_links_to_is_there(page: str) -> None:
+    path = ROOT / page
+    linked = re.findall(r"\]\((?!http)([^)#]+)\)", path.read_text(encoding="utf-8"))
+    assert linked or page != "README.md"
+    assert [name for name in linked if not (path.parent / name).exists()] == []
+
+
+def test_every_name_in_a_messages_life_is_one_of_the_code() -> None:
+    page = (ROOT / "docs/a-messages-life.md").read_text(encoding="utf-8")
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "bot").rglob("*.py"))
+    names = re.findall(r"`([A-Za-z_]+)`", page)
+    assert len(names) > 10
+    assert [name for name in names if not re.search(rf'(?:class|def) {name}\b|= "{name}"\n', code)] == []
+    assert [name for name in re.findall(r"`(bot/\S+?)`", page) if not (ROOT / name).exists()] == []
+
+
+def test_the_picture_of_a_messages_life_needs_nothing_from_elsewhere() -> None:
+    picture = (ROOT / "docs/pictures/life.svg").read_text(encoding="utf-8")
+    assert ElementTree.fromstring(picture).tag == "{http://www.w3.org/2000/svg}svg"
+    assert re.findall(r"href|@import|@font-face|url\((?!#)", picture) == []
+    assert "prefers-color-scheme: dark" in picture
 
 
 def test_every_dependency_has_a_reason() -> None:

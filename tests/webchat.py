@@ -24,11 +24,12 @@ import uvicorn
 from product import ALWAYS_OPEN, eventually
 from shop import NOBODY, deployment_in
 
-from bot.app import Stand, assemble, front
+from bot.app import Stand, assemble
 from bot.cases import AgentReply, CaseLine, CaseView, Role, StaffMember
 from bot.config import Deployment
 from bot.members.senders import RecordingSender
 from bot.messages import OutboxState
+from bot.site import front
 from bot.stores.nerve import Nerve
 from bot.stores.record.board import Board
 from bot.stores.record.cases import Cases

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from bot.app import front
+from bot.site import front
 from bot.web.front import Front
 
 

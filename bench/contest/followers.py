@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bot.app import SKILLS
+from bot.intents.skills import SKILLS
 from bot.knowledge.entries import load
 
 Mix = Literal["different", "zipf"]

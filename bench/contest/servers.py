@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,15 +62,16 @@ def contestants(folder: Path, postgres: str, names: Sequence[str]) -> Iterator[l
             if name in PEERS:
                 servers.append(stack.enter_context(_peer(name, folder)))
                 continue
-            record = stack.enter_context(_schema(postgres)) if name == "yingda-postgres" else ""
-            ready = _deployment(folder / name, record)
-            trained = _edition(ready, trained)
-            servers.append(stack.enter_context(_ours(name, ready, nerve)))
+            record = stack.enter_context(schema(postgres)) if name == "yingda-postgres" else ""
+            ready = written_deployment(folder / name, record, SAFE)
+            trained = edition_on(ready, trained)
+            servers.append(stack.enter_context(ours(name, ready, nerve)))
         yield servers
 
 
 @contextmanager
-def _ours(name: str, ready: Deployment, nerve: str) -> Iterator[Server]:
+def ours(name: str, ready: Deployment, nerve: str) -> Iterator[Server]:
+    """A worker of a deployment, as `yingda run` starts it."""
     home = ready.config.var.parent
     argv = [sys.executable, "-m", "bot", "worker", "--nerve", nerve, "--config", str(home / "config.yaml")]
     with _started(argv, home) as (port, process):
@@ -114,40 +115,43 @@ def _wait_until_ready(address: tuple[str, int], child: subprocess.Popen[bytes]) 
         raise RuntimeError("a server does not answer")
 
 
-def _deployment(home: Path, record: str) -> Deployment:
-    """A live deployment with one account in safe mode; its platform's API is a port that nobody listens on."""
-    home.mkdir(parents=True)
+# In safe mode; its platform's API is a port that nobody listens on.
+SAFE = {
+    "name": ACCOUNT,
+    "channel": "wechat",
+    "mode": "safe",
+    "app_id": APP_ID,
+    "app_secret": "secret",
+    "token": TOKEN,
+    "encoding_aes_key": ENCODING_AES_KEY,
+    "api_url": "http://127.0.0.1:9",
+}
+
+
+def written_deployment(
+    home: Path, record: str, account: Mapping[str, object], knowledge_base: Path = KNOWLEDGE_BASE
+) -> Deployment:
+    """A live deployment with one account. record: its URL, '' for a file beside it."""
+    home.mkdir(parents=True, exist_ok=True)
     settings = {
         "mode": "live",
         "secret": "only-for-measuring-on-loopback",
         "record": record,
-        "knowledge_base": str(KNOWLEDGE_BASE),
-        "accounts": [
-            {
-                "name": ACCOUNT,
-                "channel": "wechat",
-                "mode": "safe",
-                "app_id": APP_ID,
-                "app_secret": "secret",
-                "token": TOKEN,
-                "encoding_aes_key": ENCODING_AES_KEY,
-                "api_url": "http://127.0.0.1:9",
-            }
-        ],
+        "knowledge_base": str(knowledge_base),
+        "accounts": [dict(account)],
     }
     path = home / "config.yaml"
     path.write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
     return load_deployment(path)
 
 
-def _edition(ready: Deployment, trained: tuple[str, bytes] | None) -> tuple[str, bytes]:
-    """Train and publish; or publish what another record's training gave."""
+def edition_on(ready: Deployment, trained: tuple[str, bytes] | None) -> tuple[str, bytes]:
+    """Train and publish into the deployment's record; or publish what another record's training gave."""
     database = open_record(ready)
     editions = RecordEditions(database)
     try:
         if trained is None:
-            number, _ = publish(ready, database)
-            return asyncio.run(editions.load(number))
+            return asyncio.run(editions.load(publish(ready, database).number))
         asyncio.run(editions.publish(*trained, "bench", 0))
         return trained
     finally:
@@ -155,7 +159,8 @@ def _edition(ready: Deployment, trained: tuple[str, bytes] | None) -> tuple[str,
 
 
 @contextmanager
-def _schema(postgres: str) -> Iterator[str]:
+def schema(postgres: str) -> Iterator[str]:
+    """The URL of a schema of its own in a database, dropped afterwards."""
     name = f"bench_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(postgres, autocommit=True, connect_timeout=3) as connection:
         connection.execute(f"CREATE SCHEMA {name}")
@@ -172,3 +177,9 @@ def wait_until_idle(server: Server, patience: float = 20.0) -> None:
     while time.monotonic() < until:
         if server.process.cpu_percent(0.3) < 8:
             return
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        return int(door.getsockname()[1])

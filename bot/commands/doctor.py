@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -13,18 +13,27 @@ from typing import Annotated
 
 import typer
 
-from bot.app import SKILLS
-from bot.commands.ground import DEFAULT, AsJson, ConfigPath, deployment, out
+from bot.commands.ground import DEFAULT, AsJson, ConfigPath, deployment_with_channels, out, spoken
+from bot.commands.knowing import edition_now
+from bot.commands.run import taken_doors
 from bot.config import Deployment
 from bot.doctor import Grade, Probes, examine, told, worst
+from bot.errors import EncoderFailed, EngineFailed, Mistake, SettingError, Unavailable
+from bot.intents.rasa import NAME as RASA
+from bot.intents.skills import SKILLS
 from bot.knowledge.entries import load
 from bot.messages import Instant
+from bot.services.encoders import own_encoder
+from bot.services.rasa import RasaClient, Service
 from bot.stores.embedded import EmbeddedValkey
 from bot.stores.nerve import Nerve
 from bot.stores.record.database import Database
 from bot.stores.record.editions import RecordEditions
 from bot.stores.record.migrate import is_migrated
+from bot.supervisor import holder
+from bot.telemetry import counted_in
 
+_PATIENCE = 3.0  # seconds for services beside us
 Public = Annotated[str, typer.Option(help="The address you tell the platforms. 对外地址")]
 Language = Annotated[str, typer.Option(help="zh or en. 语言")]
 
@@ -33,17 +42,12 @@ def command(
     public: Public = "", language: Language = "", config: ConfigPath = DEFAULT, as_json: AsJson = False
 ) -> None:
     """Look at everything that has to be right, and say what is not. 检查配置、时钟、凭证与连通性"""
-    found = asyncio.run(examine(partial(deployment, config), probes, public))
+    found = asyncio.run(examine(partial(deployment_with_channels, config), probes, public))
     if as_json:
         out.print_json(json.dumps([asdict(finding) for finding in found], ensure_ascii=False))
     else:
-        out.print(told(found, language or _spoken()), markup=False)
+        out.print(told(found, language or spoken()), markup=False)
     raise typer.Exit(1 if worst(found) is Grade.FAIL else 0)
-
-
-def _spoken() -> str:
-    """The language of this terminal."""
-    return "zh" if os.environ.get("LANG", "").lower().startswith("zh") else "en"
 
 
 def probes(ready: Deployment) -> Probes:
@@ -53,7 +57,50 @@ def probes(ready: Deployment) -> Probes:
         partial(_record, ready),
         partial(_nerve, ready),
         lambda: len(load(Path(ready.config.knowledge_base), SKILLS).entries),
+        partial(_doors, ready),
+        lambda: counted_in(ready.config.var / "counters", "refused"),
+        partial(_rasa, ready) if ready.config.intents.engine == RASA else None,
+        partial(_encoder, ready) if ready.config.intents.encoder.kind != "bundled" else None,
     )
+
+
+def _doors(ready: Deployment) -> tuple[str, Sequence[Mistake]]:
+    running = holder(ready.config.var / "run.lock")
+    return running, () if running else taken_doors(ready)
+
+
+def _encoder(ready: Deployment) -> tuple[str, str, str]:
+    """The configured encoder's name, that of the active edition's, and how it failed; '' if it did not."""
+    asked = own_encoder(ready.config.intents.encoder, _PATIENCE)
+    try:
+        edition = edition_now(ready)
+    except (Unavailable, SettingError):  # the record's own finding says so
+        edition = None
+    trained_with = edition.rehearsal.encoder if edition else ""
+    try:
+        asked.encode(["茶", "tea"])
+    except EncoderFailed as failed:
+        return asked.name, trained_with, failed.code
+    finally:
+        asked.close()
+    return asked.name, trained_with, ""
+
+
+def _rasa(ready: Deployment) -> tuple[str, str | None]:
+    """The model that the active edition needs, and the one that the service has; None if it does not answer."""
+    try:
+        edition = edition_now(ready)
+    except (Unavailable, SettingError):  # the record's own finding says so
+        edition = None
+    known = edition.others.get(RASA) if edition else None
+    settings = ready.config.intents.rasa
+    client = RasaClient(Service(settings.url, settings.token, _PATIENCE))
+    try:
+        return known.model if known else "", client.model()
+    except EngineFailed:
+        return known.model if known else "", None
+    finally:
+        client.close()
 
 
 async def _record(ready: Deployment) -> tuple[bool, Instant, int]:

@@ -3,37 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
+import httpx
 import typer
 
-from bot.app import DEMO_LOGIN, assemble, front
+from bot.app import assemble
 from bot.cases import Role
-from bot.commands.ground import DEFAULT, ConfigPath, deployment, out, told_plainly
+from bot.commands.ground import DEFAULT, ConfigPath, deployment, deployment_with_channels, out, told_plainly
+from bot.commands.simulate import X_PATH, has
 from bot.commands.train import open_record
 from bot.config import Deployment, Listen, Simulator
-from bot.errors import SettingError, Stale
+from bot.errors import Mistake, SettingError, Stale
+from bot.knowledge.editions import Edition
+from bot.knowledge.topics import Library
+from bot.site import DEMO_LOGIN, front
 from bot.stores.nerve import Nerve
 from bot.stores.record.database import Database
 from bot.stores.record.editions import RecordEditions
+from bot.stores.record.parts import RecordParts
 from bot.stores.record.staff import Staff
-from bot.supervisor import Child, Plan, Standing, listening
+from bot.supervisor import Child, Plan, Standing, holder, listening
 from bot.supervisor import run as supervise
 from bot.telemetry import set_up_logging
 from bot.web.serve import serve
 
+log = logging.getLogger(__name__)
 Workers = Annotated[int, typer.Option("--workers", "-w", min=1, max=64, help="Worker processes. 工作进程数")]
 
 
 def command(config: ConfigPath = DEFAULT, workers: Workers = 1) -> None:
-    """Start Yingda; in demo mode with a simulated WeChat. 启动；演示模式带微信模拟器"""
-    set_up_logging()
+    """Start Yingda; in demo mode with a simulated WeChat and X. 启动；演示模式带微信与 X 模拟器"""
     with told_plainly():
-        ready = deployment(config)
-        _doors_are_free(ready)
+        ready = deployment_with_channels(config)
+        set_up_logging(ready.config.log, ready.config.secret)
+        ours = holder(ready.config.var / "run.lock")  # then the supervisor says so
+        if not ours and (taken := taken_doors(ready)):
+            raise SettingError(*taken)
         plan = Plan(
             ready.config.var,
             ready.config.listen.host,
@@ -41,12 +52,13 @@ def command(config: ConfigPath = DEFAULT, workers: Workers = 1) -> None:
             ready.config.nerve,
             lambda: prepare(ready),
             lambda standing: children(ready, standing, workers),
+            lambda standing: welcome(ready, standing.port),
         )
         raise typer.Exit(supervise(plan))
 
 
-def _doors_are_free(ready: Deployment) -> None:
-    """Every port that will be needed, before anything takes long. Raises SettingError with the lines to change."""
+def taken_doors(ready: Deployment) -> list[Mistake]:
+    """The ports that will be needed and others have, with the lines to change: before anything takes long."""
     doors: dict[str, Listen | Simulator] = {"listen": ready.config.listen}
     if ready.config.mode == "demo":
         doors["simulator"] = ready.config.simulator
@@ -58,15 +70,14 @@ def _doors_are_free(ready: Deployment) -> None:
         except SettingError as refused:
             wrong = refused.mistakes[0]
             taken.append(ready.page.mistake((name, "port"), wrong.wrong, wrong.mend.replace("listen.", f"{name}.")))
-    if taken:
-        raise SettingError(*taken)
+    return taken
 
 
 def prepare(ready: Deployment) -> None:
     """What must be there before any worker: tables, an edition, in demo mode somebody who can log in."""
     database = open_record(ready)
     try:
-        if asyncio.run(RecordEditions(database).active()) == 0:
+        if not asyncio.run(_readable(RecordEditions(database), Library(RecordParts(database).fetch))):
             _train_first()
         if ready.config.mode == "demo":
             asyncio.run(_demo_login(database, ready))
@@ -74,9 +85,22 @@ def prepare(ready: Deployment) -> None:
         database.close()
 
 
+async def _readable(editions: RecordEditions, library: Library) -> bool:
+    """Whether there is an edition that this version can answer from."""
+    number = await editions.active()
+    if number == 0:
+        return False
+    try:
+        Edition.from_json(number, (await editions.load(number))[0], library)
+    except SettingError:
+        out.print(f"edition {number} was published by another version / 第 {number} 版由另一版应答发布")
+        return False
+    return True
+
+
 def _train_first() -> None:
     """In a process of its own, so that what training needs does not stay in memory."""
-    out.print("training the knowledge base for the first time / 首次训练知识库 …")
+    out.print("training the knowledge base / 正在训练知识库 …")
     trained = subprocess.run([sys.executable, "-m", "bot", "train"], check=False)
     if trained.returncode:
         raise typer.Exit(trained.returncode)
@@ -90,7 +114,7 @@ async def _demo_login(database: Database, ready: Deployment) -> None:
             try:
                 await staff.add(login, name, Role.ADMIN, DEMO_LOGIN[1])
             except Stale:
-                out.print(f"the demo login {login} was made by another process")
+                out.print(f"the demo login {login} was made by another process / 演示账号 {login} 已由另一进程创建")
 
 
 def children(ready: Deployment, standing: Standing, workers: int) -> Sequence[Child]:
@@ -102,22 +126,66 @@ def children(ready: Deployment, standing: Standing, workers: int) -> Sequence[Ch
     ]
     if ready.config.mode == "demo":
         started.append(Child("simulator", (*base, "simulator", "--port", str(standing.port))))
-    _welcome(ready, standing.port)
     return started
 
 
-def _welcome(ready: Deployment, port: int) -> None:
-    host, phone = ready.config.listen.host, ready.config.simulator
-    out.print(f"\n  desk  人工台   http://{host}:{port}/desk")
+async def welcome(ready: Deployment, port: int) -> None:
+    """Say where people find everything, once it answers there."""
+    here, phone = _reached(ready.config.listen.host), ready.config.simulator
+    doors = [f"http://{here}:{port}/readyz"]
+    if ready.config.mode == "demo" and phone.port:  # where it is when it may be anywhere, nobody told us
+        page = "" if has(ready, "wechat") else X_PATH
+        doors.append(f"http://{_reached(phone.host)}:{phone.port}{page}/api/state")
+    async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
+        for door in doors:
+            await _open(http, door)
+    lines = places(ready, f"http://{here}:{port}")
+    if ready.config.log == "json":
+        for line in lines:
+            log.info("%s", " ".join(line.split()))
+    else:
+        out.print("\n" + "\n".join(f"  {line}" for line in lines) + "\n\n  Ctrl-C ends it 按 Ctrl-C 结束\n")
+
+
+async def _open(http: httpx.AsyncClient, door: str) -> None:
+    """Returns once it answers that all is well."""
+    while True:
+        with suppress(httpx.TransportError):
+            if (await http.get(door)).status_code == 200:
+                return
+        await asyncio.sleep(0.1)
+
+
+def _reached(host: str) -> str:
+    """How this machine itself reaches what listens on `host`."""
+    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not listened on
+    return f"[{own}]" if ":" in own else own
+
+
+def places(ready: Deployment, site: str) -> list[str]:
+    """Where everything is, one line each."""
+    phone = ready.config.simulator
+    lines = [f"desk  人工台   {site}/desk"]
+    if ready.config.mode == "demo" and phone.port:
+        lines.insert(0, f"demo  演示     {site}/demo   phones and desk on one page 手机和人工台同在一页")
     if ready.config.mode == "demo":
-        out.print(f"        login 登录  {DEMO_LOGIN[0]}  /  {DEMO_LOGIN[1]}   (demo only 仅演示)")
-        out.print(f"  phone 手机     http://{phone.host}:{phone.port}/   write as a WeChat follower 扮演微信粉丝")
+        lines.append(f"      login 登录  {DEMO_LOGIN[0]}  /  {DEMO_LOGIN[1]}   (demo only 仅演示)")
+        lines += _simulators(ready, f"http://{phone.host}:{phone.port}")
     for account in ready.config.accounts:
         if account.channel == "webchat":
-            out.print(f"  chat  网页     http://{host}:{port}/chat/{account.name}   write as a visitor 扮演网站访客")
+            lines.append(f"chat  网页     {site}/chat/{account.name}   write as a visitor 扮演网站访客")
         else:
-            out.print(f"  hook  回调     http://{host}:{port}/{account.channel}/{account.name}")
-    out.print("\n  Ctrl-C ends it 按 Ctrl-C 结束\n")
+            lines.append(f"hook  回调     {site}/{account.channel}/{account.name}")
+    return lines
+
+
+def _simulators(ready: Deployment, address: str) -> list[str]:
+    lines = []
+    if has(ready, "wechat"):
+        lines.append(f"phone 手机     {address}/   write as a WeChat follower 扮演微信粉丝")
+    if has(ready, "twitter"):
+        lines.append(f"X     推特     {address}{X_PATH}/   post and write as people on X 扮演 X 用户")
+    return lines
 
 
 def worker(
@@ -126,8 +194,8 @@ def worker(
     config: ConfigPath = DEFAULT,
 ) -> None:
     """One worker on a socket that `run` opened."""
-    set_up_logging()
     with told_plainly():
         ready = deployment(config)
+        set_up_logging(ready.config.log, ready.config.secret)
         yingda = assemble(ready, Database(ready.config.record_url), Nerve(nerve))
     serve(front(yingda), fd, ready.config.listen.trusted_proxies)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.cases import CaseView, TurnTrace
-from bot.messages import Author, Candidate, Reason, Said
+from bot.decisions import Candidate
+from bot.messages import Author, Reason, Said
 
 TOP = 3
 _LATEST_ANSWERS = 3

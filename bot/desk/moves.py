@@ -90,11 +90,21 @@ def note(by: StaffMember) -> None:
     _must_work(by)
 
 
+def correct(by: StaffMember) -> None:
+    """Whoever works cases may say which entry would have answered, on any of them, ended ones too."""
+    _must_work(by)
+
+
 def send_again(case: Standing, by: StaffMember, state: OutboxState) -> None:
     """A person may send an in-doubt or failed message again, unless the case is somebody else's."""
-    _must_work(by)
+    decide(by, state)
     if case.state is CaseState.CLAIMED:
         _must_have(case, by)
+
+
+def decide(by: StaffMember, state: OutboxState) -> None:
+    """Whoever works cases may decide what becomes of a message that is in doubt or failed: send again, or leave it."""
+    _must_work(by)
     if state not in _SENDABLE_AGAIN:
         raise NotAllowed("delivered")
 

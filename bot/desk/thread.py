@@ -11,6 +11,7 @@ from bot.messages import OutboxState, Said
 _GRAVEST_FIRST = (
     OutboxState.FAILED,
     OutboxState.IN_DOUBT,
+    OutboxState.LEFT,
     OutboxState.CANCELLED,
     OutboxState.SENDING,
     OutboxState.PENDING,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from bot.chinese import in_chinese
 from bot.config import Config
 from bot.doctor.findings import Finding, Words, fail, ok, warn
 from bot.errors import Mistake, SettingError
@@ -23,8 +25,10 @@ def setting_mistakes(error: SettingError) -> list[Finding]:
 
 def _mistake(mistake: Mistake) -> Finding:
     place = f"{mistake.file}:{mistake.line}" if mistake.line else mistake.file
-    told = f"{place}: {mistake.key}: {mistake.wrong}"
-    return fail(Words(told, told), Words(mistake.mend, mistake.mend))
+    where = f"{place}: {mistake.key}: "
+    return fail(
+        Words(where + in_chinese(mistake.wrong), where + mistake.wrong), Words(in_chinese(mistake.mend), mistake.mend)
+    )
 
 
 def configuration(config: Config) -> Finding:
@@ -101,6 +105,25 @@ def nerve(answers: bool, setting: str) -> Finding:
     )
 
 
+def doors(running: str, taken: Sequence[Mistake]) -> list[Finding]:
+    """The ports that Yingda listens on. `running`: its process, if it runs now."""
+    if running:
+        return [ok(f"应答正在运行（{running}）", f"Yingda is running ({running})")]
+    return [_mistake(mistake) for mistake in taken] or [ok("所需端口空闲", "the ports it needs are free")]
+
+
+def is_simulator(config: Config, api_url: str) -> bool:
+    """Whether an account's platform is the simulator of demo mode, which only runs while Yingda does."""
+    return config.mode == "demo" and _is_here(urlsplit(api_url).hostname or "")
+
+
+def simulator_sleeps(name: str) -> Finding:
+    return warn(
+        Words(f"{name}：模拟平台没有运行", f"{name}: its simulated platform is not running"),
+        Words("yingda run 会启动它", "yingda run starts it"),
+    )
+
+
 def knowledge(entries: int) -> Finding:
     if not entries:
         return fail(
@@ -119,8 +142,54 @@ def edition(number: int) -> Finding:
     return ok(f"第 {number} 版正在使用", f"edition {number} is active")
 
 
+def rasa(wanted: str, served: str | None) -> Finding:
+    """Engine `rasa`. wanted: the active edition's model, '' if Rasa has not learned it. served: None if the service
+    does not answer."""
+    meanwhile = Words("目前由 semantic 引擎作答", "engine semantic answers meanwhile")
+    if not wanted:
+        what = Words(f"Rasa 尚未学习当前版本，{meanwhile.zh}", f"Rasa has not learned this edition; {meanwhile.en}")
+        return warn(what, Words("运行 yingda rasa train", "run yingda rasa train"))
+    if served is None:
+        what = Words(f"Rasa 服务没有应答，{meanwhile.zh}", f"the Rasa service does not answer; {meanwhile.en}")
+        return warn(
+            what, Words("运行 yingda rasa serve，并检查 intents.rasa", "run yingda rasa serve, check intents.rasa")
+        )
+    if served != wanted:
+        what = Words(
+            f"Rasa 加载的模型 {served} 不属于当前版本（应为 {wanted}），{meanwhile.zh}",
+            f"Rasa serves {served}, and this edition needs {wanted}; {meanwhile.en}",
+        )
+        return warn(what, Words("重新启动 yingda rasa serve", "start yingda rasa serve anew"))
+    return ok(f"Rasa 可用，模型 {served}", f"Rasa answers with {served}")
+
+
+def encoder(name: str, trained_with: str, failure: str) -> Finding:
+    """The encoder of one's choice. trained_with: the active edition's, '' if there is none. failure: a code, '' if it
+    answered as it should."""
+    meanwhile = Words("目前由自带编码器代替", "the bundled one understands meanwhile")
+    if failure:
+        what = Words(
+            f"向量编码器 {name} 没有正常应答（{failure}），{meanwhile.zh}",
+            f"the encoder {name} failed ({failure}); {meanwhile.en}",
+        )
+        return warn(
+            what,
+            Words(
+                "检查 intents.encoder 的地址、模型、密钥与维数",
+                "check url, model, key and dimensions in intents.encoder",
+            ),
+        )
+    if trained_with and trained_with != name:
+        what = Words(
+            f"当前版本是用 {trained_with} 训练的，不是 {name}，{meanwhile.zh}",
+            f"this edition was trained with {trained_with}, not {name}; {meanwhile.en}",
+        )
+        return warn(what, Words("运行 yingda train", "run yingda train"))
+    return ok(f"向量编码器 {name} 可用", f"the encoder {name} answers")
+
+
 def demo_leftovers(config: Config) -> list[Finding]:
-    """In live mode nothing of the demo may be left: everybody can read its secrets."""
+    """In live mode nothing of the demo may be left. Its secrets have stopped the start already (bot.config)."""
     if config.mode == "demo":
         return [
             warn(
@@ -128,23 +197,15 @@ def demo_leftovers(config: Config) -> list[Finding]:
                 Words("正式使用前改为 mode: live", "set mode: live before real customers write"),
             )
         ]
-    left = [(account.name, key) for account in config.accounts for key in _demo_keys(account.model_extra or {})]
-    found = [_leftover(f"accounts.{name}.{key}") for name, key in left]
-    if config.secret.startswith("demo-"):
-        found.append(_leftover("secret"))
+    addresses = {account.name: (account.model_extra or {}).get("api_url", "") for account in config.accounts}
+    here = [name for name, url in addresses.items() if _is_here(urlsplit(str(url)).hostname or "-.-")]
+    found = [_leftover(f"accounts.{name}.api_url") for name in here]
+    policies = {account.name: (account.model_extra or {}).get("privacy_policy", "") for account in config.accounts}
+    nowhere = [name for name, url in policies.items() if "www.example.com" in str(url)]
+    found += [_leftover(f"accounts.{name}.privacy_policy") for name in nowhere]
     if config.members.kind == "demo":
         found.append(_leftover("members.kind"))
-    return found or [ok("没有演示用的密钥", "no demo secrets are left")]
-
-
-def _demo_keys(settings: dict[str, object]) -> list[str]:
-    return [key for key, value in settings.items() if _of_the_demo(key, str(value))]
-
-
-def _of_the_demo(key: str, value: str) -> bool:
-    if key == "api_url":
-        return _is_here(urlsplit(value).hostname or "")
-    return value.startswith(("demo", "wx0000demo"))
+    return found or [ok("没有演示用的设置", "nothing of the demo is left")]
 
 
 def _leftover(key: str) -> Finding:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
+from pydantic import BaseModel
 
+from bot.channels.twitter.settings import TwitterSettings
+from bot.channels.webchat import WebChatSettings
 from bot.channels.wechat.settings import WeChatSettings
-from bot.config import Deployment
-from bot.doctor import checks, wechat
-from bot.doctor.findings import Finding, Words
-from bot.errors import SettingError, Unavailable
+from bot.config import Config, Deployment
+from bot.doctor import checks, tls, twitter, wechat
+from bot.doctor import public as public_side
+from bot.doctor.findings import Finding, Grade, Words
+from bot.errors import Mistake, SettingError, Unavailable
 from bot.messages import Instant
 
 THE_RECORD = Words("记录库", "the record")
@@ -23,13 +29,20 @@ class Probes:
     """How the doctor reaches what it looks at.
 
     clock: our time. record: whether it is migrated, its own time, the active edition; raises Unavailable. nerve:
-    whether it answers. entries: how many the knowledge base has; raises SettingError.
+    whether it answers. entries: how many the knowledge base has; raises SettingError. doors: who runs here already (''
+    if nobody) and the ports that others have taken. refused: requests refused since the last start, by account and
+    code. rasa: the model that the active edition needs and the one that is served (see checks.rasa); None where engine
+    `rasa` is not configured. encoder: what checks.encoder asks for; None for the bundled one.
     """
 
     clock: Callable[[], Instant]
     record: Callable[[], Awaitable[tuple[bool, Instant, int]]]
     nerve: Callable[[], Awaitable[bool]]
     entries: Callable[[], int]
+    doors: Callable[[], tuple[str, Sequence[Mistake]]] = lambda: ("", ())
+    refused: Callable[[], Mapping[tuple[str, ...], float]] = dict
+    rasa: Callable[[], tuple[str, str | None]] | None = None
+    encoder: Callable[[], tuple[str, str, str]] | None = None
 
 
 async def examine(load: Callable[[], Deployment], probes: Callable[[Deployment], Probes], public: str) -> list[Finding]:
@@ -40,9 +53,12 @@ async def examine(load: Callable[[], Deployment], probes: Callable[[Deployment],
         return checks.setting_mistakes(mistaken)
     reach = probes(deployment)
     found = [checks.configuration(deployment.config), *checks.demo_leftovers(deployment.config)]
+    found += checks.doors(*reach.doors())
     found += [finding async for finding in _inside(deployment, reach)]
-    found += [checks.public_address(public)] if public else []
-    return found + [finding async for finding in _outside(deployment, reach.clock)]
+    found += public_side.refusals(reach.refused())
+    async with httpx.AsyncClient(headers={"user-agent": "yingda-doctor"}) as http:
+        found += [finding async for finding in _address(public, reach.clock)]
+        return found + [finding async for finding in _accounts(deployment, reach.clock, public, http)]
 
 
 async def _inside(deployment: Deployment, probes: Probes) -> AsyncIterator[Finding]:
@@ -61,36 +77,97 @@ async def _inside(deployment: Deployment, probes: Probes) -> AsyncIterator[Findi
     except SettingError as mistaken:
         for finding in checks.setting_mistakes(mistaken):
             yield finding
+    if probes.rasa is not None:
+        yield checks.rasa(*await asyncio.to_thread(probes.rasa))
+    if probes.encoder is not None:
+        yield checks.encoder(*await asyncio.to_thread(probes.encoder))
 
 
-async def _outside(deployment: Deployment, clock: Callable[[], Instant]) -> AsyncIterator[Finding]:
-    """The accounts, as their platforms see them."""
-    async with httpx.AsyncClient() as http:
-        for index, account in enumerate(deployment.config.accounts):
-            if account.channel != "wechat":
-                continue
-            try:
-                settings = cast(WeChatSettings, deployment.account(index, WeChatSettings))
-            except SettingError as mistaken:
-                for finding in checks.setting_mistakes(mistaken):
-                    yield finding
-                continue
-            for finding in await _wechat(account.name, settings, http, clock):
+async def _address(public: str, clock: Callable[[], Instant]) -> AsyncIterator[Finding]:
+    """The public address itself, if there is one: may platforms call it, is its certificate good."""
+    if not public:
+        return
+    found = checks.public_address(public)
+    yield found
+    address = urlsplit(public)
+    if found.grade is not Grade.FAIL and address.scheme == "https" and address.hostname:
+        yield tls.certificate(address.hostname, await tls.look(address.hostname, 443), clock())
+
+
+async def _accounts(
+    deployment: Deployment, clock: Callable[[], Instant], public: str, http: httpx.AsyncClient
+) -> AsyncIterator[Finding]:
+    """The accounts, as their platforms and visitors see them."""
+    for index, account in enumerate(deployment.config.accounts):
+        look = _LOOKS.get(account.channel)
+        if look is None:
+            continue
+        try:
+            settings = deployment.account(index, look.settings)
+        except SettingError as mistaken:
+            for finding in checks.setting_mistakes(mistaken):
                 yield finding
+            continue
+        for finding in await look.look(_Seen(account.name, deployment.config, public, http, clock), settings):
+            yield finding
 
 
-async def _wechat(
-    name: str, settings: WeChatSettings, http: httpx.AsyncClient, clock: Callable[[], Instant]
-) -> list[Finding]:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What an account is looked at with. `public`: '' if there is no public address yet."""
+
+    name: str
+    config: Config
+    public: str
+    http: httpx.AsyncClient
+    clock: Callable[[], Instant]
+
+
+async def _wechat(seen: _Seen, settings: WeChatSettings) -> list[Finding]:
     """An account without the customer-service API needs no secret, so only the others are asked about."""
-    if settings.api != "customer_service":
-        return []
-    entrance, sent = await wechat.ask(settings, http)
-    found = [wechat.credentials(name, settings, entrance)]
-    if sent is not None:
-        found.append(wechat.sending(name, sent))
-    if entrance.date:
-        found.append(
-            checks.clock(clock(), checks.http_date(entrance.date), Words(f"{name} 的平台", f"{name}'s platform"))
-        )
+    found = []
+    if seen.public:
+        found.append(await public_side.handshake(seen.http, seen.public, seen.name, settings, seen.clock()))
+    if settings.api == "customer_service":
+        found += await _sending(seen, settings)
     return found
+
+
+async def _sending(seen: _Seen, settings: WeChatSettings) -> list[Finding]:
+    entrance, sent = await wechat.ask(settings, seen.http)
+    if entrance.code is None and checks.is_simulator(seen.config, settings.api_url):
+        return [checks.simulator_sleeps(seen.name)]
+    found = [wechat.credentials(seen.name, settings, entrance)]
+    if sent is not None:
+        found.append(wechat.sending(seen.name, sent))
+    if entrance.date:
+        whose = Words(f"{seen.name} 的平台", f"{seen.name}'s platform")
+        found.append(checks.clock(seen.clock(), checks.http_date(entrance.date), whose))
+    return found
+
+
+async def _webchat(seen: _Seen, settings: WebChatSettings) -> list[Finding]:
+    found = [public_side.webchat(seen.name, settings, seen.public)]
+    return [*found, await public_side.widget(seen.http, seen.public)] if seen.public else found
+
+
+async def _twitter(seen: _Seen, settings: TwitterSettings) -> list[Finding]:
+    answer = await twitter.ask(settings)
+    if answer is None and checks.is_simulator(seen.config, settings.api_url):
+        return [checks.simulator_sleeps(seen.name)]
+    return [twitter.credentials(seen.name, settings, answer)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How the accounts of a channel are looked at."""
+
+    settings: type[BaseModel]
+    look: Callable[[_Seen, Any], Awaitable[list[Finding]]]
+
+
+_LOOKS = {
+    "wechat": _Look(WeChatSettings, _wechat),
+    "twitter": _Look(TwitterSettings, _twitter),
+    "webchat": _Look(WebChatSettings, _webchat),
+}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from bot.decisions import Turn, Understanding, Utterance
 from bot.intents.policy import DidYouMean, Over, Route, decide
 from bot.knowledge.editions import Edition
 from bot.knowledge.regression import Did, Reaction
-from bot.messages import Conversation, Heard, Identity, Instant, Kind, Turn, Understanding, Utterance
+from bot.messages import Conversation, Heard, Identity, Instant, Kind
 from bot.ports import Engine
 from bot.wording import digest, language_of
 

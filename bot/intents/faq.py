@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bot.decisions import Answer, Ask, Decision, HandOff, Turn
 from bot.intents.policy import DidYouMean, Over, Route, Say, dissatisfied
 from bot.knowledge.editions import Edition
-from bot.messages import Answer, Ask, Decision, HandOff, Reason, Turn
+from bot.messages import Reason
 
 
 def respond(route: Route, edition: Edition, turn: Turn, channel: str) -> Decision:
@@ -24,10 +25,31 @@ def respond(route: Route, edition: Edition, turn: Turn, channel: str) -> Decisio
 
 
 def _answer(route: Say, edition: Edition, turn: Turn, channel: str) -> Decision:
-    text = edition.answer(route.entry, turn.language, channel, turn.now)
-    if text is None:  # it was true once
+    wordings = edition.wordings(route.entry, turn.language, channel, turn.now)
+    if not wordings:  # it was true once
         return HandOff(Reason.UNSURE, route.entry, route.confidence, detail="not_valid_now")
-    return Answer(text, route.entry, route.confidence, slots=_memory(route, edition, turn))
+    text, *variants = wordings
+    slots = _memory(route, edition, turn)
+    return Answer(text, route.entry, route.confidence, slots=slots, variants=tuple(variants))
+
+
+def respond_to_each(says: Sequence[Say], edition: Edition, turn: Turn, channel: str) -> Answer | None:
+    """One answer to several questions, as sure as the least sure of them; None if an entry is not valid now."""
+    each = [edition.wordings(say.entry, turn.language, channel, turn.now) for say in says]
+    if not all(each) or not each:
+        return None
+    first, *others = says
+    also = tuple(say.entry for say in others)
+    words, *variants = _joined(each)
+    sure = min(say.confidence for say in says)
+    slots = _memory(says[-1], edition, turn)
+    return Answer(words, first.entry, sure, slots=slots, also=also, variants=tuple(variants))
+
+
+def _joined(each: Sequence[Sequence[str]]) -> list[str]:
+    """As many wordings of several answers as the richest has; who has fewer begins again."""
+    most = max(map(len, each))
+    return ["\n\n".join(wordings[place % len(wordings)] for wordings in each) for place in range(most)]
 
 
 def _ask(route: DidYouMean, edition: Edition, turn: Turn) -> Ask:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bot.decisions import Answer, Decision, Turn
 from bot.intents.opening import OpeningHours
 from bot.knowledge.editions import Edition
-from bot.messages import Answer, Decision, Instant, Turn
+from bot.messages import Instant
 
 
 class HoursSkill:

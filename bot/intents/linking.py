@@ -1,4 +1,5 @@
-"""The skill that finds out who a customer is: a number they give, and a code sent to the phone on record.
+"""The skill that finds out who a customer is: a number they give, and a code sent to the phone on record. Giving the
+code is their consent to hear of their membership here, in the words of the turn's edition; "unlink" takes it back.
 
 Nothing in the words tells whether a member exists: the code goes out (or not) after the turn, by the effect
 `send_link_code`, and an unknown member's code is kept, tried and refused like any other.
@@ -13,22 +14,12 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from bot import config
+from bot.decisions import Answer, Ask, Change, Decision, Effect, Turn
 from bot.intents.numbers import code_in, is_number, member_key
 from bot.intents.one_time_code import OneTimeCodes
 from bot.intents.statement import Statement
 from bot.knowledge.editions import Edition
-from bot.messages import (
-    Answer,
-    Ask,
-    Audience,
-    Change,
-    Decision,
-    Effect,
-    Identity,
-    Instant,
-    Kind,
-    Turn,
-)
+from bot.messages import Audience, Identity, Instant, Kind
 from bot.ports import Codes, MemberDirectory
 from bot.turns import CodeKept
 
@@ -44,6 +35,7 @@ _RESEND = frozenset(
     {"绑定", "重发", "再发", "再发一次", "重新发", "重新发送", "没收到", "没有收到", "没收到验证码"}
     | {"link", "resend", "send again", "send it again", "i didn't get it", "not received"}
 )
+_LEAVE = re.compile(r"解绑|(?:解除|取消).{0,4}(?:绑定|关联)|\b(?:un(?:link|bind|pair)|disconnect)", re.IGNORECASE)
 _EDGES = re.compile(r"^[\s\W_]+|[\s\W_]+$")
 
 
@@ -137,12 +129,17 @@ class LinkSkill:
 
     async def _start(self, turn: Turn) -> Decision:
         member_id = verified_member(turn.conversation.identity, turn.now)
+        if _LEAVE.search(turn.message.text):
+            return self._unlink(turn) if member_id else self._end("link.cancelled", turn)
         member = await self._members.member(member_id) if member_id else None
         words = self._words(turn.edition)
         if member is None:
             return begin(words, turn)
         said = words.phrase("link.already", turn.language, name=member.name)
         return Answer(said, audience=Audience.PRIVATE)
+
+    def _unlink(self, turn: Turn) -> Decision:
+        return self._end("link.unlinked", turn, (Change("unlink"),))
 
     async def _step(self, turn: Turn, under_way: Progress) -> Decision:
         text = turn.message.text
@@ -195,7 +192,8 @@ class LinkSkill:
         if under_way.then == "points":
             said.append(await self._statement.read(member_id, turn.edition, turn.language, turn.now))
         until = turn.now + self._terms.limits.verified_days * DAY
-        change = Change("verify_identity", {"code_id": code_id, "member_id": member_id, "until": until})
+        proof = {"code_id": code_id, "member_id": member_id, "until": until, "name": member.name}
+        change = Change("verify_identity", proof)
         return Answer("\n".join(said), entry=INTENT, audience=Audience.PRIVATE, changes=(change,))
 
     def _say(self, phrase: str, turn: Turn, /, **values: str | int) -> str:

@@ -7,32 +7,21 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from bot.decisions import Answer, Ask, Change, Decision, HandOff, Quiet, Trace, Turn, Understanding, Utterance
 from bot.intents import faq
-from bot.intents.policy import Use, decide
+from bot.intents.following import in_context, leaning, sure
+from bot.intents.overheard import unread
+from bot.intents.policy import Use, decide, decide_each, picked
+from bot.intents.sentences import questions
+from bot.intents.stopping import wants_silence
 from bot.knowledge.editions import Edition
-from bot.messages import (
-    Answer,
-    Ask,
-    Change,
-    Conversation,
-    Decision,
-    HandOff,
-    Heard,
-    Instant,
-    Kind,
-    Owner,
-    Quiet,
-    Reason,
-    Trace,
-    Turn,
-    Understanding,
-    Utterance,
-)
+from bot.messages import Conversation, Heard, Instant, Kind, Owner, Reason
 from bot.ports import Skill
 from bot.turns import Work
 from bot.wording import digest, language_of
 
 _SPOKEN = frozenset({Kind.TEXT, Kind.CLICK, Kind.VOICE})
+_UNSAID = frozenset({Kind.OUTCOME, Kind.EVENT, Kind.NOTE})
 _PERSONS = (Owner.QUEUE, Owner.AGENT)
 FETCH = "1"
 ENGINE_LIMIT = 10.0  # seconds; an engine that overruns hands off
@@ -81,15 +70,16 @@ class Mind:
         """The decision on one message. Raises whatever a skill or engine raises, and TimeoutError for an overrun."""
         edition = self._edition()
         turn = await self._turn(work, edition, now)
-        decision = await self._decision(turn, edition)
-        return Decided(decision, _trace(turn, decision), turn.language, edition)
+        overheard = work.conversation.overheard
+        decision = await (self._use(self._skills["overheard"], turn) if overheard else self._decision(turn, edition))
+        return Decided(decision, _trace(turn, decision, edition), turn.language, edition)
 
     def give_up(self, work: Work, why: str) -> Decided:
         """The decision on a message that nothing could be made of: a person, with the reason's code."""
         language = self._language(work.message, work.conversation)
-        decision = HandOff(Reason.FAILED, detail=why)
-        edition = self._edition()
-        return Decided(decision, Trace(edition.number, language, (), "HandOff", "", "failed", why), language, edition)
+        decision = unread(why) if work.conversation.overheard else HandOff(Reason.FAILED, detail=why)
+        edition, reason = self._edition(), decision.reason.value
+        return Decided(decision, Trace(edition.number, language, (), "HandOff", "", reason, why), language, edition)
 
     def phrase(self, name: str, text: str) -> str:
         """A phrase without placeholders, in the language of `text`."""
@@ -100,9 +90,21 @@ class Mind:
         language = self._language(message, conversation)
         understanding = Understanding()
         if message.kind in _SPOKEN and message.text.strip() and not fetches(work):
-            previous = str(conversation.slots.get("last_intent", ""))
-            understanding = await self._understand(Utterance(digest(message.text), language, edition.number, previous))
+            understanding = await self._understood(message.text, language, conversation, edition)
         return Turn(message, conversation, understanding, language, edition.number, now)
+
+    async def _understood(
+        self, text: str, language: str, conversation: Conversation, edition: Edition
+    ) -> Understanding:
+        """What a text means: by its own words, and if they are few and say too little, by what was answered last."""
+        last = str(conversation.slots.get("last_intent", ""))
+        alone = await self._understand(Utterance(digest(text), language, edition.number, last))
+        about = leaning(text)
+        if not about or last not in edition.entries or alone.exact or sure(alone, edition):
+            return alone
+        full = f"{edition.title(last, language)} {about}"
+        together = await self._understand(Utterance(digest(full), language, edition.number, last))
+        return in_context(alone, together, last, edition)
 
     def _language(self, message: Heard, conversation: Conversation) -> str:
         return language_of(message.text, str(conversation.slots.get("language", self._memory.language)))
@@ -111,12 +113,12 @@ class Mind:
         conversation, kind = turn.conversation, turn.message.kind
         if kind is Kind.UNFOLLOW:
             return Quiet("unfollowed", (Change("forget", {"mode": turn.message.data.get("mode", "erase")}),))
+        if kind in _SPOKEN and wants_silence(turn.message.text):
+            return Quiet("opted_out", (Change("silence"),))
         if conversation.owner in _PERSONS or joins(conversation):
             return Quiet("with_a_person")
-        if kind is Kind.OUTCOME:
-            return _outcome(turn.message)
-        if kind in (Kind.EVENT, Kind.NOTE):
-            return Quiet("event")
+        if kind in _UNSAID:
+            return _outcome(turn.message) if kind is Kind.OUTCOME else Quiet("event")
         if fetches(Work(conversation, turn.message)):
             return Quiet("fetch")
         return self._again(turn, await self._said(turn, edition))
@@ -138,11 +140,23 @@ class Mind:
         running = self._skills.get(str(turn.conversation.slots.get("skill", "")))
         if running is not None and running.wants(turn):  # type: ignore[attr-defined]
             return await self._use(running, turn)
+        answer = await self._several(turn, edition)
+        if answer is not None:
+            return answer
         route = decide(turn.understanding, edition, turn)
-        if isinstance(route, Use):
+        if isinstance(route, Use) and route.skill in self._skills:  # an edition may know a newer skill than this code
             decision = await self._use(self._skills[route.skill], turn)
             return _from_entry(decision, route.entry, route.confidence)
         return faq.respond(route, edition, turn, turn.conversation.channel)
+
+    async def _several(self, turn: Turn, edition: Edition) -> Answer | None:
+        """The answers to all questions of a message that asks several, if every single one is sure."""
+        asked = [] if turn.understanding.exact else questions(digest(turn.message.text))
+        if not asked:
+            return None
+        said = (Utterance(question, turn.language, edition.number) for question in asked)
+        parts = await asyncio.gather(*(self._understand(one) for one in said))
+        return faq.respond_to_each(decide_each(parts, edition, turn), edition, turn, turn.conversation.channel)
 
     async def _use(self, skill: Skill, turn: Turn) -> Decision:
         async with asyncio.timeout(skill.time_limit):
@@ -184,11 +198,12 @@ def _from_entry(decision: Decision, entry: str, confidence: float) -> Decision:
     return replace(decision, entry=entry, confidence=confidence)
 
 
-def _trace(turn: Turn, decision: Decision) -> Trace:
-    """The turn's reasons, for the desk."""
+def _trace(turn: Turn, decision: Decision, edition: Edition) -> Trace:
+    """The turn's reasons, for the desk and for learning from use."""
     entry = "" if isinstance(decision, Quiet) else decision.entry
     reason = decision.reason.value if isinstance(decision, HandOff) else ""
     detail = {HandOff: "detail", Quiet: "why"}.get(type(decision))
+    also = " ".join(decision.also) if isinstance(decision, Answer) else ""
     return Trace(
         turn.edition,
         turn.language,
@@ -196,6 +211,8 @@ def _trace(turn: Turn, decision: Decision) -> Trace:
         type(decision).__name__,
         entry,
         reason,
-        getattr(decision, detail) if detail else "",
+        getattr(decision, detail) if detail else also,
         turn.understanding.exact,
+        decision.choices if isinstance(decision, Ask) else (),
+        bool(entry) and entry == picked(edition, turn),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bot.messages import Decision, HandOff, Reason, Turn
+from bot.decisions import Decision, HandOff, Turn
+from bot.messages import Reason
 
 
 class PersonSkill:

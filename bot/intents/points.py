@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bot.decisions import Answer, Decision, Turn
 from bot.intents.linking import begin, verified_member
 from bot.intents.statement import Statement
 from bot.knowledge.editions import Edition
-from bot.messages import Answer, Audience, Decision, Turn
+from bot.messages import Audience
 from bot.ports import MemberDirectory
 
 

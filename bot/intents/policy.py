@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from bot.decisions import Candidate, Turn, Understanding
 from bot.knowledge.editions import Edition
 from bot.knowledge.entries import Entry
 from bot.knowledge.sameness import same_form
-from bot.messages import Candidate, Reason, Turn, Understanding
+from bot.messages import Reason
 
 MOST_CHOICES = 3
 PATIENCE = 2  # dissatisfied turns until a person takes over
@@ -55,19 +56,31 @@ _SIGNALS = {"anger": Reason.ANGER, "person": Reason.ASKED}
 
 def decide(understanding: Understanding, edition: Edition, turn: Turn) -> Route:
     """What to do about a text that a customer wrote to the bot."""
-    chosen = _chosen(edition, turn)
+    chosen = picked(edition, turn)
     if chosen is not None:
         return _follow(edition.entries[chosen], 1.0, turn)
     known = [one for one in understanding.candidates if one.intent in edition.entries]
-    best = _best(known, edition, understanding.exact)
+    thresholds = edition.thresholds_of(understanding.engine)
+    best = known[0] if known and understanding.exact else _best(known, edition, thresholds.ask)
     if best is None:
         return Over(Reason.UNSURE)
-    if understanding.exact or best.confidence >= edition.thresholds.answer_for(best.intent):
+    if understanding.exact or best.confidence >= thresholds.answer_for(best.intent):
         return _follow(edition.entries[best.intent], best.confidence, turn)
-    choices = tuple(_worth_asking(known, edition))
-    if choices and not turn.conversation.slots.get("asked"):
+    choices = tuple(_worth_asking(known, edition, thresholds.ask))
+    answered = any(edition.entries[choice].handoff == "never" for choice in choices)
+    if answered and not turn.conversation.slots.get("asked"):  # what only leads to a person need not be asked
         return DidYouMean(choices, best.confidence)
     return Over(Reason.UNSURE, confidence=best.confidence)
+
+
+def decide_each(parts: Sequence[Understanding], edition: Edition, turn: Turn) -> tuple[Say, ...]:
+    """What to answer to several questions in one message: an entry each, if every one is sure and they differ; else
+    nothing, and the message is taken as a whole."""
+    routes = [decide(part, edition, turn) for part in parts]
+    says = tuple(route for route in routes if isinstance(route, Say))
+    serious = all(not edition.entries[say.entry].small_talk for say in says)
+    different = len({say.entry for say in says}) == len(routes)
+    return says if len(says) > 1 and different and serious else ()
 
 
 def _follow(entry: Entry, confidence: float, turn: Turn) -> Route:
@@ -84,24 +97,22 @@ def dissatisfied(turn: Turn) -> int:
     return int(turn.conversation.slots.get("dissatisfied", 0)) + 1
 
 
-def _best(known: Sequence[Candidate], edition: Edition, exact: bool) -> Candidate | None:
-    """The likeliest; small talk only where nothing else comes into question."""
+def _best(known: Sequence[Candidate], edition: Edition, ask: float) -> Candidate | None:
+    """The likeliest; small talk only where nothing else comes into question, from the confidence `ask` on."""
     serious = [one for one in known if not edition.entries[one.intent].small_talk]
-    if not known or exact:
-        return known[0] if known else None
-    if serious and serious[0].confidence >= edition.thresholds.ask:
+    if serious and serious[0].confidence >= ask:
         return serious[0]
-    return known[0]
+    return known[0] if known else None
 
 
-def _worth_asking(known: Sequence[Candidate], edition: Edition) -> Iterator[str]:
+def _worth_asking(known: Sequence[Candidate], edition: Edition, ask: float) -> Iterator[str]:
     """At most three entries that may have been meant."""
-    likely = (one.intent for one in known if one.confidence >= edition.thresholds.ask)
+    likely = (one.intent for one in known if one.confidence >= ask)
     serious = [intent for intent in likely if not edition.entries[intent].small_talk]
     yield from serious[:MOST_CHOICES]
 
 
-def _chosen(edition: Edition, turn: Turn) -> str | None:
+def picked(edition: Edition, turn: Turn) -> str | None:
     """The entry picked from what was offered, by its number or title."""
     choices = [choice for choice in turn.conversation.slots.get("choices", ()) if choice in edition.entries]
     if not choices:

@@ -6,36 +6,39 @@ Errors keep a knowledge base from loading; warnings do not.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from itertools import permutations
-from typing import TypeAlias
+from types import MappingProxyType
 
 from bot.errors import Mistake
+from bot.files import Place
+from bot.knowledge.confusions import Confusion, pairs
 from bot.knowledge.content import LANGUAGES, Language
-from bot.knowledge.entries import CHANNELS, Base, Entry, Place
+from bot.knowledge.entries import CHANNELS, Base, Entry
+from bot.knowledge.examples import Example, Index, beyond, examples
 from bot.knowledge.lengths import too_long
-from bot.knowledge.links import Fetch, dead, links
+from bot.knowledge.links import Statuses, dead, links
 from bot.knowledge.nearness import near_pairs
 from bot.knowledge.sameness import gist, same_form
 
 FEWEST_EXAMPLES = 6
 NEAR = 0.8  # the share of letters in common from which two questions look alike
-OFTEN = 3  # how many mix-ups between two entries are more than chance
+OFTEN, SHARE = 3, 0.07  # mix-ups between two entries that are more than chance: so many, and so large a part of both
 _SHOWN = 3
 _HAN = re.compile(r"[㐀-鿿豈-﫿]")
 _LATIN = re.compile(r"[A-Za-z]")
 
-Confusion: TypeAlias = tuple[str, str, str]
-"""(the entry meant, the entry taken for it, the example), as training's rehearsal shows it."""
-
 
 class Severity(StrEnum):
+    """ERROR: mend it before publishing. WARNING: better mend it. NOTE: worth knowing."""
+
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,13 @@ class Finding:
 class Outlook:
     """What the checks may know beyond the files.
 
-    channels: those the deployment has accounts on. confusions: what training's rehearsal mixed up. fetch: asks the
-    network for a link's HTTP status (OSError: nobody answers); None: links are not followed.
+    channels: those the deployment has accounts on. confusions: what training's rehearsal mixed up. statuses: what
+    following the links gave.
     """
 
     channels: Collection[str] = CHANNELS
     confusions: Sequence[Confusion] = ()
-    fetch: Fetch | None = None
+    statuses: Statuses = field(default_factory=lambda: MappingProxyType({}))
 
 
 def check(base: Base, mistakes: Sequence[Mistake], today: date, outlook: Outlook | None = None) -> list[Finding]:
@@ -69,9 +72,10 @@ def check(base: Base, mistakes: Sequence[Mistake], today: date, outlook: Outlook
         *_of_each(base, today),
         *too_long(base, outlook.channels),
         *_repeated(base),
+        *_beyond_in_another_language(base),
         *_alike(base),
         *_confused(base, outlook.confusions),
-        *(dead(links(base), outlook.fetch) if outlook.fetch else ()),
+        *dead(links(base), outlook.statuses),
     ]
     warnings.sort(key=lambda warning: (warning.file, warning.line))
     return [Finding(Severity.ERROR, mistake) for mistake in mistakes] + [
@@ -103,11 +107,10 @@ def _other_language(entry: Entry, place: Place) -> Iterator[Mistake]:
     for index, example in enumerate(entry.examples.en):
         if _HAN.search(example):
             yield place.mistake(("examples", "en", index), f"“{example}” is Chinese", "let it stand under zh")
-    for language, said in entry.words():
-        for channel, wording in said.items():
-            if not _is_in(language, wording):
-                wrong = f"is not in {'Chinese' if language == 'zh' else 'English'}"
-                yield place.mistake(("answers", language, channel), wrong, "translate it")
+    for one in entry.words():
+        if not _is_in(one.language, one.text):
+            wrong = f"is not in {'Chinese' if one.language == 'zh' else 'English'}"
+            yield place.mistake(one.keys, wrong, "translate it")
 
 
 def _is_in(language: Language, wording: str) -> bool:
@@ -118,80 +121,60 @@ def _is_in(language: Language, wording: str) -> bool:
 
 def _one_sided(entry: Entry, place: Place) -> Iterator[Mistake]:
     """Words for a channel in one language only."""
-    said = {language: set(words) for language, words in entry.words()}
+    said: dict[Language, set[str]] = {}
+    for one in entry.words():
+        said.setdefault(one.language, set()).add(one.channel)
     for here, there in permutations(said, 2):
         for channel in sorted(said[here] - said[there]):
             wrong = f"has words for {channel} in {here} only"
             yield place.mistake(("answers", there), wrong, f"write them in {there} too")
 
 
+def _beyond_in_another_language(base: Base) -> Iterator[Mistake]:
+    for one in beyond(base):
+        if one.place.keys[0] == "en" and _HAN.search(one.text):
+            yield one.mistake("is Chinese", "let it stand under zh")
+
+
 def _repeated(base: Base) -> Iterator[Mistake]:
     """Examples that stand twice under one entry."""
-    for example, other in _pairs(list(_examples(base)), same_form):
+    for example, other in _pairs(list(examples(base)), same_form):
         if example.entry == other.entry:
             yield example.mistake(f"says the same as line {other.line}", "keep one of the two")
 
 
 def _alike(base: Base) -> Iterator[Mistake]:
-    """Examples of two entries that are made of the same words, or of nearly the same letters."""
-    examples = list(_examples(base))
-    near = [
-        (examples[later], examples[earlier]) for later, earlier, _ in near_pairs([one.text for one in examples], NEAR)
-    ]
-    seen: set[_Example] = set()
-    for example, other in (*_pairs(examples, gist), *near):
+    """Examples of two entries, or of one and out of scope, that are made of the same words, or of nearly the same
+    letters."""
+    every = [*examples(base), *beyond(base)]
+    near = [(every[later], every[earlier]) for later, earlier, _ in near_pairs([one.text for one in every], NEAR)]
+    seen: set[Example] = set()
+    for example, other in (*_pairs(every, gist), *near):
         same = same_form(example.text) == same_form(other.text)
         if example.entry != other.entry and not same and example not in seen:
             seen.add(example)
-            wrong = f"is hardly different from “{other.text}” of {other.entry} at {other.place.at(*other.keys)}"
+            wrong = f"is hardly different from “{other.text}” of {other.entry} at {other.at}"
             yield example.mistake(wrong, "reword one of them so that it tells the two entries apart")
 
 
 def _confused(base: Base, confusions: Sequence[Confusion]) -> Iterator[Mistake]:
     """Entries that training's rehearsal took for each other, with the examples that show it."""
-    mixed: defaultdict[frozenset[str], list[Confusion]] = defaultdict(list)
-    for confusion in confusions:
-        mixed[frozenset(confusion[:2])].append(confusion)
-    written = _by_form(base)
-    for found in mixed.values():
-        meant, taken, text = found[0]
-        if len(found) >= OFTEN and meant in base.places:
-            place, keys = written.get((meant, same_form(text)), (base.places[meant], ()))
-            shown = ", ".join(f"“{one}” → {got}" for _, got, one in found[:_SHOWN])
-            wrong = f"{meant} and {taken} were mixed up {len(found)} times in rehearsal: {shown}"
+    written, ways = Index(base), Counter(example.entry for example in examples(base))
+    for pair in pairs(confusions):
+        meant, _, text, _ = pair.found[0]
+        taught = sum(ways[entry] for entry in pair.entries)
+        if len(pair.found) >= max(OFTEN, SHARE * taught) and meant in base.places:
+            example = written.find(meant, text)
+            place, keys = (example.place, example.keys) if example else (base.places[meant], ())
+            shown = ", ".join(f"“{one.text}” → {one.taken}" for one in pair.found[:_SHOWN])
+            wrong = f"{' and '.join(pair.entries)} were mixed up {len(pair.found)} times in rehearsal: {shown}"
             yield place.mistake(keys, wrong, "move or reword what could mean both, or make one entry of the two")
 
 
-def _by_form(base: Base) -> Mapping[tuple[str, str], tuple[Place, tuple[str | int, ...]]]:
-    return {(one.entry, same_form(one.text)): (one.place, one.keys) for one in _examples(base)}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Example:
-    entry: str
-    text: str
-    place: Place
-    keys: tuple[str | int, ...]
-
-    @property
-    def line(self) -> int:
-        return self.place.page.line(*self.place.keys, *self.keys)
-
-    def mistake(self, wrong: str, mend: str) -> Mistake:
-        return self.place.mistake(self.keys, f"“{self.text}” {wrong}", mend)
-
-
-def _pairs(examples: Sequence[_Example], form: Callable[[str], str]) -> Iterator[tuple[_Example, _Example]]:
+def _pairs(every: Sequence[Example], form: Callable[[str], str]) -> Iterator[tuple[Example, Example]]:
     """Every example whose form an earlier one had, with the first that had it."""
-    first: dict[str, _Example] = {}
-    for example in examples:
+    first: dict[str, Example] = {}
+    for example in every:
         other = first.setdefault(form(example.text), example)
         if other is not example:
             yield example, other
-
-
-def _examples(base: Base) -> Iterator[_Example]:
-    for id_, entry in base.entries.items():
-        for language in LANGUAGES:
-            for index, text in enumerate(entry.examples.asked_in(language)):
-                yield _Example(id_, text, base.places[id_], ("examples", language, index))

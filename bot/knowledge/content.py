@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import PydanticCustomError
 
 Language = Literal["zh", "en"]
@@ -14,21 +14,18 @@ LANGUAGES: tuple[Language, ...] = ("zh", "en")
 _BRACES = re.compile(r"\{[^{}]*\}|[{}]")
 
 
-def _text(value: Any) -> Any:
-    if isinstance(value, str):
-        return value
-    if value is None:
+def text(value: Any) -> str:
+    """What is written, without the space around it. Raises PydanticCustomError for what is empty or no text."""
+    if value is not None and not isinstance(value, str):
+        raise PydanticCustomError(
+            "not_text", "is not text", {"expected": "text; put quotes around a number or a yes/no"}
+        )
+    if value is None or not value.strip():
         raise PydanticCustomError("empty", "is empty", {"expected": "some text"})
-    raise PydanticCustomError("not_text", "is not text", {"expected": "text; put quotes around a number or a yes/no"})
+    return value.strip()
 
 
-def _written(text: str) -> str:
-    if not text.strip():
-        raise PydanticCustomError("empty", "is empty", {"expected": "some text"})
-    return text.strip()
-
-
-Text = Annotated[str, BeforeValidator(_text), AfterValidator(_written)]
+Text = Annotated[str, BeforeValidator(text)]
 
 
 class Content(BaseModel):

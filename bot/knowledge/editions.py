@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.errors import Mistake, SettingError
+from bot.knowledge.confusions import Confusion
 from bot.knowledge.content import Bilingual
 from bot.knowledge.entries import Entry
 from bot.knowledge.phrases import Phrases, Value, missing, render
+from bot.knowledge.topics import Contents, Library, Topic
 from bot.messages import Instant
 
 FORMAT = 1
@@ -33,22 +35,60 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """Where the thresholds come from. edition: the one that was rehearsed; 0 if it was this one. changed: how many
+    entries have changed since. target: the precision promised, 0 if unknown. encoder: by which texts are read."""
+
+    edition: int = 0
+    changed: int = 0
+    target: float = 0.0
+    encoder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Schooled:
+    """What another engine than `semantic` learned an edition as. model: the name of what its service has to serve.
+    weights: of its evidence, from which its confidence follows. thresholds: its own, for the same promise."""
+
+    model: str
+    weights: tuple[float, ...]
+    thresholds: Thresholds
+
+
+@dataclass(frozen=True, slots=True)
 class Edition:
-    """Entries by id and phrases by name as they were published. `timezone` says on which day an entry is valid."""
+    """Entries by id and phrases by name as they were published. `timezone` says on which day an entry is valid.
+
+    thresholds: of engine `semantic`. confusions: what its training mixed up; None if it was published without saying
+    so. others: the other engines that learned it, by name. topics: the parts in which a large edition keeps its
+    entries. out_of_scope: what its editors want nobody to answer automatically.
+    """
 
     number: int
     entries: Mapping[str, Entry]
     phrases: Phrases
     thresholds: Thresholds
     timezone: str = "Asia/Shanghai"
+    confusions: tuple[Confusion, ...] | None = None
+    others: Mapping[str, Schooled] = field(default_factory=lambda: MappingProxyType({}))
+    rehearsal: Rehearsal = Rehearsal()
+    topics: tuple[Topic, ...] = ()
+    out_of_scope: tuple[str, ...] = ()
+
+    def thresholds_of(self, engine: str) -> Thresholds:
+        """From which confidence of this engine the bot answers and asks back."""
+        return self.others[engine].thresholds if engine in self.others else self.thresholds
 
     def answer(self, entry_id: str, language: str, channel: str, now: Instant) -> str | None:
         """The editor's words for this channel; None if the entry has none, is not valid now, or is not in here."""
+        return next(iter(self.wordings(entry_id, language, channel, now)), None)
+
+    def wordings(self, entry_id: str, language: str, channel: str, now: Instant) -> tuple[str, ...]:
+        """The same in all of the editor's words for this channel, the answer first; nothing where there is none."""
         entry = self.entries.get(entry_id)
         if entry is None or entry.answers is None or not entry.valid_on(self.day(now)):
-            return None
-        wording = entry.answers.said_in(language)
-        return wording.get(channel, wording["default"])
+            return ()
+        return entry.answers.said_on(channel, language)
 
     def title(self, entry_id: str, language: str) -> str:
         """What the entry is called when customers choose. Raises KeyError for an entry that is not in here."""
@@ -67,30 +107,62 @@ class Edition:
         content = {
             "format": FORMAT,
             "timezone": self.timezone,
-            "thresholds": {
-                "answer": self.thresholds.answer,
-                "ask": self.thresholds.ask,
-                "stricter": dict(self.thresholds.stricter),
-            },
-            "entries": [entry.model_dump(mode="json", exclude_defaults=True) for entry in self.entries.values()],
+            "thresholds": _written(self.thresholds),
+            **self._entries_or_topics(),
             "phrases": {name: phrase.model_dump() for name, phrase in self.phrases.items()},
+            "confusions": self.confusions,
+            "others": {
+                name: {"model": one.model, "weights": one.weights, "thresholds": _written(one.thresholds)}
+                for name, one in self.others.items()
+            },
+            "rehearsal": asdict(self.rehearsal),
+            "out_of_scope": self.out_of_scope,
         }
         return json.dumps(content, ensure_ascii=False)
 
+    def _entries_or_topics(self) -> dict[str, Any]:
+        if self.topics:
+            return {"topics": [topic.name for topic in self.topics]}
+        return {"entries": [entry.model_dump(mode="json", exclude_defaults=True) for entry in self.entries.values()]}
+
     @classmethod
-    def from_json(cls, number: int, text: str) -> Edition:
-        """The edition `number` from what `to_json` wrote. Raises SettingError if this version of Yingda needs more."""
+    def from_json(cls, number: int, text: str, library: Library | None = None) -> Edition:
+        """The edition `number` from what `to_json` wrote. `library`: for editions that keep entries in topics.
+
+        Raises SettingError if this version of Yingda needs more, and what the library raises.
+        """
         content = json.loads(text)
         _refuse_other_versions(number, content)
-        entries = [Entry.model_validate(entry) for entry in content["entries"]]
-        thresholds = content["thresholds"]
+        topics = tuple(library.topics(content["topics"])) if library and "topics" in content else ()
+        entries = [Entry.model_validate(entry) for entry in content.get("entries", ())]
         return cls(
             number,
-            MappingProxyType({entry.id: entry for entry in entries}),
+            Contents(topics) if topics else MappingProxyType({entry.id: entry for entry in entries}),
             MappingProxyType({name: Bilingual.model_validate(both) for name, both in content["phrases"].items()}),
-            Thresholds(thresholds["answer"], thresholds["ask"], MappingProxyType(thresholds["stricter"])),
+            _thresholds(content["thresholds"]),
             content["timezone"],
+            _confusions(content.get("confusions")),
+            MappingProxyType({name: _schooled(one) for name, one in content.get("others", {}).items()}),
+            Rehearsal(**content.get("rehearsal", {})),
+            topics,
+            tuple(content.get("out_of_scope", ())),
         )
+
+
+def _written(thresholds: Thresholds) -> dict[str, Any]:
+    return {"answer": thresholds.answer, "ask": thresholds.ask, "stricter": dict(thresholds.stricter)}
+
+
+def _thresholds(content: Mapping[str, Any]) -> Thresholds:
+    return Thresholds(content["answer"], content["ask"], MappingProxyType(content["stricter"]))
+
+
+def _schooled(content: Mapping[str, Any]) -> Schooled:
+    return Schooled(content["model"], tuple(content["weights"]), _thresholds(content["thresholds"]))
+
+
+def _confusions(content: list[list[Any]] | None) -> tuple[Confusion, ...] | None:
+    return None if content is None else tuple(Confusion(*one) for one in content)
 
 
 def _refuse_other_versions(number: int, content: dict[str, Any]) -> None:

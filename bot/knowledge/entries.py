@@ -1,8 +1,9 @@
 """Entries: the question-and-answer items that editors write, one YAML file per topic.
 
-A topic's file is `topic: {zh, en}`, `owner`, and `entries: [...]`; phrases.yaml holds what code says, and tests.yaml
-what the base is asked before it is published (`bot.knowledge.regression`), which is no topic. `load` is strict: either
-everything is in order, or one SettingError names every mistake with its file and line.
+A topic's file is `topic: {zh, en}`, `owner`, and `entries: [...]`; phrases.yaml holds what code says, out_of_scope.yaml
+what nobody should answer automatically, and tests.yaml what the base is asked before it is published
+(`bot.knowledge.regression`): these are no topics. `load` is strict: either everything is in order, or one SettingError
+names every mistake with its file and line.
 """
 
 from __future__ import annotations
@@ -14,38 +15,29 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import Field, ValidationError
 
 from bot.errors import Mistake, SettingError
-from bot.files import Page, mistakes_of, read_page
+from bot.files import Page, Place, like, mistakes_of, read_page
+from bot.knowledge.answers import DEFAULT, Answers, Worded, long_keys
 from bot.knowledge.content import LANGUAGES, Bilingual, Content, Language, Text, braces
+from bot.knowledge.out_of_scope import OutOfScope, read_out_of_scope
 from bot.knowledge.phrases import Phrases, read_phrases
 from bot.knowledge.sameness import same_form
 
 CHANNELS = ("wechat", "twitter", "webchat")
 PHRASES = "phrases.yaml"
 TESTS = "tests.yaml"
+OUT_OF_SCOPE = "out_of_scope.yaml"
+NO_TOPICS = frozenset({PHRASES, TESTS, OUT_OF_SCOPE})
 _EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
-def _by_channel(value: Any) -> Any:
-    """`some text` is short for `{default: some text}`."""
-    return value if isinstance(value, Mapping) else {"default": value}
-
-
-def _with_default(wording: Mapping[str, str]) -> Mapping[str, str]:
-    if "default" not in wording:
-        raise PydanticCustomError(
-            "no_default", "has no default", {"expected": "default: what every other channel says"}
-        )
-    return MappingProxyType(dict(wording))
-
-
-Wording = Annotated[
-    Mapping[str, Text], BeforeValidator(_by_channel), AfterValidator(_with_default), PlainSerializer(dict)
+Slug = Annotated[
+    str,
+    Field(max_length=60),
+    like(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "is no id", "write small letters, digits and hyphens, like lost-parcel"),
 ]
-Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=60)]
 
 
 class Examples(Content):
@@ -55,17 +47,6 @@ class Examples(Content):
     en: tuple[Text, ...] = Field(min_length=1)
 
     def asked_in(self, language: Language) -> tuple[str, ...]:
-        return self.zh if language == "zh" else self.en
-
-
-class Answers(Content):
-    """What is answered, by language and then by channel; `default` is for channels without words of their own."""
-
-    zh: Wording
-    en: Wording
-
-    def said_in(self, language: str) -> Mapping[str, str]:
-        """By channel: in Chinese for 'zh', in English for everybody else."""
         return self.zh if language == "zh" else self.en
 
 
@@ -91,10 +72,9 @@ class Entry(Content):
     owner: str = ""
     target_precision: float | None = Field(None, gt=0.5, lt=1)
 
-    def words(self) -> Iterator[tuple[Language, Mapping[str, str]]]:
-        """What it answers in each language, by channel; nothing if it has no answers."""
-        if self.answers is not None:
-            yield from ((language, self.answers.said_in(language)) for language in LANGUAGES)
+    def words(self) -> Iterator[Worded]:
+        """Every wording of its answers; nothing if it has none."""
+        return iter(()) if self.answers is None else self.answers.words()
 
     def valid_on(self, day: date) -> bool:
         """Whether the answer holds on that day."""
@@ -108,27 +88,14 @@ class _Heading(Content):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where something is written."""
-
-    page: Page
-    keys: tuple[str | int, ...] = ()
-
-    def mistake(self, keys: tuple[str | int, ...], wrong: str, mend: str) -> Mistake:
-        return self.page.mistake((*self.keys, *keys), wrong, mend)
-
-    def at(self, *keys: str | int) -> str:
-        """file:line"""
-        return f"{self.page.path}:{self.page.line(*self.keys, *keys)}"
-
-
-@dataclass(frozen=True, slots=True)
 class Base:
-    """A knowledge base as read: entries by id, phrases by name, and where each entry is written."""
+    """A knowledge base as read: entries by id, phrases by name, where each entry is written. out_of_scope: what nobody
+    should answer automatically."""
 
     entries: Mapping[str, Entry] = field(default_factory=lambda: _EMPTY)
     phrases: Phrases = field(default_factory=lambda: _EMPTY)
     places: Mapping[str, Place] = field(default_factory=lambda: _EMPTY)
+    out_of_scope: OutOfScope = field(default_factory=lambda: _EMPTY)
 
 
 def load(folder: Path, skills: Collection[str], channels: Collection[str] = CHANNELS) -> Base:
@@ -144,25 +111,28 @@ def read(folder: Path, skills: Collection[str], channels: Collection[str] = CHAN
     pages, mistakes = _pages(folder)
     found: list[tuple[Entry, Place]] = []
     phrases: Phrases = _EMPTY
+    outside: OutOfScope = _EMPTY
     for page in pages:
         if page.path.name == PHRASES:
             phrases, wrong = read_phrases(page)
+        elif page.path.name == OUT_OF_SCOPE:
+            outside, wrong = read_out_of_scope(page)
         else:
-            wrong = _read_topic(page, found)
+            wrong = read_topic(page, found)
         mistakes += wrong
     for entry, place in found:
-        mistakes += _own_mistakes(entry, place, skills, channels)
-    mistakes += [*_repeated_ids(found), *_shared_examples(found)]
-    return _base(found, phrases), mistakes
+        mistakes += own_mistakes(entry, place, skills, channels)
+    mistakes += [*_repeated_ids(found), *_shared_examples(found, outside)]
+    return _base(found, phrases, outside), mistakes
 
 
-def _base(found: list[tuple[Entry, Place]], phrases: Phrases) -> Base:
+def _base(found: list[tuple[Entry, Place]], phrases: Phrases, outside: OutOfScope) -> Base:
     entries: dict[str, Entry] = {}
     places: dict[str, Place] = {}
     for entry, place in found:
         entries.setdefault(entry.id, entry)
         places.setdefault(entry.id, place)
-    return Base(MappingProxyType(entries), phrases, MappingProxyType(places))
+    return Base(MappingProxyType(entries), phrases, MappingProxyType(places), outside)
 
 
 def _pages(folder: Path) -> tuple[list[Page], list[Mistake]]:
@@ -177,20 +147,22 @@ def _pages(folder: Path) -> tuple[list[Page], list[Mistake]]:
             mistakes += problem.mistakes
     for path in sorted(folder.glob("*.yml")):
         mistakes.append(Mistake(str(path), 0, path.name, "would not be read", "let its name end in .yaml"))
-    if not mistakes and len(pages) < 2:
+    if not mistakes and all(page.path.name in NO_TOPICS for page in pages):
         mistakes.append(Mistake(str(folder), 0, folder.name, "holds no topic", "write one, such as orders.yaml"))
     return pages, mistakes
 
 
-def _read_topic(page: Page, found: list[tuple[Entry, Place]]) -> list[Mistake]:
+def read_topic(page: Page, found: list[tuple[Entry, Place]]) -> list[Mistake]:
+    """Add a file's entries to `found`; what is wrong there."""
     owner, mistakes = _heading(page)
     items = page.content.get("entries") if isinstance(page.content, dict) else None
     for index, item in enumerate(items if isinstance(items, list) else []):
         place = Place(page, ("entries", index))
+        page.lines.update({(*place.keys, *full): page.line(*place.keys, *short) for short, full in long_keys(item)})
         try:
             entry = Entry.model_validate(item)
         except ValidationError as problem:
-            mistakes += mistakes_of(page, problem, place.keys)
+            mistakes += mistakes_of(page, problem, place.keys, Entry)
         else:
             found.append((entry if entry.owner else entry.model_copy(update={"owner": owner}), place))
     return mistakes
@@ -201,10 +173,13 @@ def _heading(page: Page) -> tuple[str, list[Mistake]]:
     try:
         return _Heading.model_validate(page.content).owner, []
     except ValidationError as problem:
-        return "", mistakes_of(page, problem)
+        return "", mistakes_of(page, problem, model=_Heading)
 
 
-def _own_mistakes(entry: Entry, place: Place, skills: Collection[str], channels: Collection[str]) -> Iterator[Mistake]:
+def own_mistakes(
+    entry: Entry, place: Place, skills: Collection[str], channels: Collection[str] = CHANNELS
+) -> Iterator[Mistake]:
+    """What is wrong with an entry by itself."""
     if entry.skill and entry.skill not in skills:
         known = f"use one of {', '.join(sorted(skills))}" if skills else "remove it"
         yield place.mistake(("skill",), f"no skill is called {entry.skill}", known)
@@ -213,18 +188,27 @@ def _own_mistakes(entry: Entry, place: Place, skills: Collection[str], channels:
     if entry.valid_from and entry.valid_to and entry.valid_to < entry.valid_from:
         yield place.mistake(("valid_to",), "is before valid_from", "let it end on or after the day it begins")
     if entry.answers is not None:
-        yield from _answer_mistakes(entry.answers, place, channels)
+        yield from _strange_channels(entry.answers, place, channels)
+        yield from _wording_mistakes(entry.answers, place)
 
 
-def _answer_mistakes(answers: Answers, place: Place, channels: Collection[str]) -> Iterator[Mistake]:
-    known = ", ".join(("default", *channels))
+def _strange_channels(answers: Answers, place: Place, channels: Collection[str]) -> Iterator[Mistake]:
     for language in LANGUAGES:
-        for channel, wording in answers.said_in(language).items():
-            keys = ("answers", language, channel)
-            if channel != "default" and channel not in channels:
-                yield place.mistake(keys, f"no channel is called {channel}", f"use {known}")
-            for stray in braces(wording):
-                yield place.mistake(keys, f"{stray} is no placeholder: answers have none", "say it without braces")
+        for channel in answers.said_in(language):
+            if channel != DEFAULT and channel not in channels:
+                known = f"use {', '.join((DEFAULT, *channels))}"
+                yield place.mistake(("answers", language, channel), f"no channel is called {channel}", known)
+
+
+def _wording_mistakes(answers: Answers, place: Place) -> Iterator[Mistake]:
+    first: dict[tuple[str, str, str], Worded] = {}
+    for one in answers.words():
+        for stray in braces(one.text):
+            yield place.mistake(one.keys, f"{stray} is no placeholder: answers have none", "say it without braces")
+        other = first.setdefault((one.language, one.channel, same_form(one.text)), one) if one.of_several else one
+        if other is not one:
+            wrong = f"says the same as line {place.line(*other.keys)}"
+            yield place.mistake(one.keys, wrong, "say it in other words, or remove it")
 
 
 def _repeated_ids(found: list[tuple[Entry, Place]]) -> Iterator[Mistake]:
@@ -237,14 +221,22 @@ def _repeated_ids(found: list[tuple[Entry, Place]]) -> Iterator[Mistake]:
             )
 
 
-def _shared_examples(found: list[tuple[Entry, Place]]) -> Iterator[Mistake]:
-    """The same question under two entries: no engine could tell which is meant."""
-    first: dict[str, tuple[Entry, str]] = {}
+def _shared_examples(found: list[tuple[Entry, Place]], outside: OutOfScope) -> Iterator[Mistake]:
+    """The same question under two entries, or under one and out of scope: no engine could tell which is meant."""
+    first = {same_form(text): ("", place.at()) for text, place in outside.items()}
     for entry, place in found:
         for language in LANGUAGES:
             for index, example in enumerate(entry.examples.asked_in(language)):
                 keys = ("examples", language, index)
-                other, where = first.setdefault(same_form(example), (entry, place.at(*keys)))
-                if other.id != entry.id:
-                    wrong = f"“{example}” is also an example of {other.id} at {where}"
-                    yield place.mistake(keys, wrong, "keep it under the entry that answers it best")
+                owner, where = first.setdefault(same_form(example), (entry.id, place.at(*keys)))
+                if owner != entry.id:
+                    yield place.mistake(keys, *_shared(example, owner, where))
+
+
+def _shared(example: str, owner: str, where: str) -> tuple[str, str]:
+    """What is wrong, and how to mend it."""
+    if owner:
+        wrong, mend = f"is also an example of {owner} at {where}", "keep it under the entry that answers it best"
+    else:
+        wrong, mend = f"is also out of scope at {where}", "keep it where it belongs: it is answered, or it is not"
+    return f"“{example}” {wrong}", mend

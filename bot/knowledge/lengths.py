@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from bot.errors import Mistake
-from bot.knowledge.entries import Base, Entry, Place
+from bot.files import Place
+from bot.knowledge.entries import Base, Entry
 from bot.wording import measure
 
 _LINK = re.compile(r"https?://\S+")
@@ -59,10 +60,9 @@ def too_long(base: Base, channels: Collection[str]) -> Iterator[Mistake]:
 
 
 def _beyond(entry: Entry, place: Place, room: Room) -> Iterator[Mistake]:
-    for language, said in entry.words():
-        written = room.channel if room.channel in said else "default"
-        length = room.size(said[written])
+    for one in entry.answers.words_on(room.channel) if entry.answers else ():
+        length = room.size(one.text)
         if length > room.most:
             wrong = f"{length:,} {room.unit}; {room.name} takes {room.most:,} in one message"
-            shorter = "" if written == room.channel else f", or write a shorter one for {room.channel}"
-            yield place.mistake(("answers", language, written), wrong, f"shorten it{shorter}")
+            shorter = "" if one.channel == room.channel else f", or write a shorter one for {room.channel}"
+            yield place.mistake(one.keys, wrong, f"shorten it{shorter}")

@@ -1,19 +1,21 @@
-"""Links in answers: which there are and, for those who are online, which of them lead nowhere."""
+"""Links in answers: which there are and, by what following them gave, which of them lead nowhere."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from bot.errors import Mistake
-from bot.knowledge.entries import Base, Place
+from bot.files import Place
+from bot.knowledge.entries import Base
 
-Fetch: TypeAlias = Callable[[str], int]
+NOBODY = 0
+Statuses: TypeAlias = Mapping[str, int]
+"""By address: the HTTP status it answered with, NOBODY if it could not be reached. Who was not asked is not in it."""
+
 _LINK = re.compile(r"https?://[^\s\"'<>（）()，。；！？“”]+", re.IGNORECASE)
-_AT_ONCE = 8
 _GONE = (404, 410)
 
 
@@ -29,44 +31,24 @@ class Link:
 def links(base: Base) -> list[Link]:
     """Every link of every answer, in the order of the files."""
     return [
-        Link(found.rstrip(".,;:!?"), base.places[id_], ("answers", language, channel))
+        Link(found.rstrip(".,;:!?"), base.places[id_], one.keys)
         for id_, entry in base.entries.items()
-        for language, said in entry.words()
-        for channel, wording in said.items()
-        for found in _LINK.findall(wording)
+        for one in entry.words()
+        for found in _LINK.findall(one.text)
     ]
 
 
-def dead(found: Sequence[Link], fetch: Fetch, patience: float = 15.0) -> Iterator[Mistake]:
-    """The links that lead nowhere.
+def addresses(found: Sequence[Link]) -> list[str]:
+    """Each address once."""
+    return list(dict.fromkeys(link.address for link in found))
 
-    `fetch` takes an address and gives the HTTP status; it raises OSError if nobody answers. Each address is fetched
-    once, several at a time, and what has not answered after `patience` seconds is left in peace. Where not a single one
-    answers we are offline, and that is no link's fault: nothing is reported.
-    """
-    statuses = _statuses(list(dict.fromkeys(link.address for link in found)), fetch, patience)
+
+def dead(found: Sequence[Link], statuses: Statuses) -> Iterator[Mistake]:
+    """The links that lead nowhere. Where not a single one answered we are offline, and that is no link's fault."""
     if not any(statuses.values()):
         return
     for link in found:
         status = statuses.get(link.address)
-        if status in _GONE or status == 0:
+        if status in _GONE or status == NOBODY:
             wrong = f"{link.address} " + (f"answers {status}: it is gone" if status else "does not answer")
             yield link.place.mistake(link.keys, wrong, "write where it is now, or say it without a link")
-
-
-def _statuses(addresses: Sequence[str], fetch: Fetch, patience: float) -> Mapping[str, int]:
-    """The status of each address that made itself known in time; 0 for one that could not be reached."""
-    if not addresses:
-        return {}
-    pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="link")
-    asked = {pool.submit(_status, fetch, address): address for address in addresses}
-    done, _ = wait(asked, timeout=patience)
-    pool.shutdown(wait=False, cancel_futures=True)
-    return {asked[one]: one.result() for one in done}
-
-
-def _status(fetch: Fetch, address: str) -> int:
-    try:
-        return fetch(address)
-    except OSError:
-        return 0

@@ -15,10 +15,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from bot.errors import Mistake, SettingError
-from bot.files import Page, mistakes_of, read_page
+from bot.files import Page, Place, mistakes_of, read_page
 from bot.knowledge.checks import Finding, Severity
-from bot.knowledge.content import LANGUAGES, Content, Text
-from bot.knowledge.entries import TESTS, Base, Place
+from bot.knowledge.content import Content, Text
+from bot.knowledge.entries import TESTS, Base
+from bot.knowledge.examples import examples, titles
 from bot.knowledge.sameness import same_form
 
 PERSON = "person"
@@ -76,7 +77,8 @@ class Judged:
 
 
 def load(folder: Path, base: Base) -> tuple[list[Case], list[Mistake]]:
-    """The cases in a base's folder and everything that is wrong with them; none of either without the file."""
+    """The cases in a base's folder, but for those that expect what is not there, and everything that is wrong with
+    them; none of either without the file."""
     path = folder / TESTS
     if not path.exists():
         return [], []
@@ -88,7 +90,8 @@ def load(folder: Path, base: Base) -> tuple[list[Case], list[Mistake]]:
         return [], [page.mistake((), "holds no questions", "write `- {ask: ..., expect: entry-id}`, one for each")]
     cases, mistakes = _read(page)
     mistakes += [*_unknown(cases, base), *_taught(cases, base), *_repeated(cases)]
-    return cases, sorted(mistakes, key=lambda mistake: mistake.line)
+    answerable = [case for case in cases if case.expect == PERSON or case.expect in base.entries]
+    return answerable, sorted(mistakes, key=lambda mistake: mistake.line)
 
 
 def judge(cases: Sequence[Case], reactions: Sequence[Reaction]) -> list[Judged]:
@@ -100,7 +103,8 @@ def judge(cases: Sequence[Case], reactions: Sequence[Reaction]) -> list[Judged]:
 
 
 def findings(judged: Sequence[Judged]) -> list[Finding]:
-    """What an editor should mend: wrong answers are errors, unneeded handoffs warnings; asking back rightly is fine."""
+    """What an editor should know: wrong answers are errors. An unneeded handoff costs a person's time and tells nobody
+    anything wrong, so it is a note; asking back rightly is fine."""
     return [found for one in judged if (found := _finding(one)) is not None]
 
 
@@ -141,14 +145,12 @@ def _taught(cases: Sequence[Case], base: Base) -> Iterator[Mistake]:
 
 
 def _learned(base: Base) -> Mapping[str, str]:
-    """Where each example and title is written, by its form."""
+    """Where each example, title and question out of scope is written, by its form."""
     places: dict[str, str] = {}
-    for id_, entry in base.entries.items():
-        place = base.places[id_]
-        for language in LANGUAGES:
-            places.setdefault(same_form(entry.title.said_in(language)), place.at("title", language))
-            for index, example in enumerate(entry.examples.asked_in(language)):
-                places.setdefault(same_form(example), place.at("examples", language, index))
+    for one in (*titles(base), *examples(base)):
+        places.setdefault(same_form(one.text), one.at)
+    for text, place in base.out_of_scope.items():
+        places.setdefault(same_form(text), place.at())
     return places
 
 
@@ -182,7 +184,5 @@ def _finding(judged: Judged) -> Finding | None:
     if judged.verdict is Verdict.HANDED_OFF:
         offered = f"; asked back: {', '.join(reaction.entries)}" if reaction.did is Did.ASKED else ""
         wrong = f"“{case.ask}” goes to a person, though {case.expect} answers it{offered}"
-        return Finding(
-            Severity.WARNING, case.place.mistake(("ask",), wrong, f"add an example like it to {case.expect}")
-        )
+        return Finding(Severity.NOTE, case.place.mistake(("ask",), wrong, f"add an example like it to {case.expect}"))
     return None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from zhconv import zhconv
 
+_RECENT = 512  # texts: one that is read is asked for several times at once
 _DRESS = re.compile(r"[\W_]+")
 _HAN = re.compile(r"[㐀-鿿豈-﫿]")
 _WORD = re.compile(r"[㐀-鿿豈-﫿]|(?:(?![㐀-鿿豈-﫿])\w)+")
@@ -28,6 +29,7 @@ def same_form(text: str) -> str:
     return _DRESS.sub("", plain) or "".join(plain.split())
 
 
+@lru_cache(_RECENT)
 def simplified(text: str) -> str:
     """Traditional Chinese as simplified; anything else as it is."""
     if not _HAN.search(text):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bot.decisions import Effect
 from bot.errors import DeliveryFailed, MemberSystemFailed
 from bot.intents.linking import DAY, SEND_CODE, Terms
 from bot.knowledge.editions import Edition
 from bot.membership import Member, MemberKey
-from bot.messages import Conversation, Effect
+from bot.messages import Conversation
 from bot.ports import Clock, Codes, CodeSender, MemberDirectory
 
 _MEMBERS_AGAIN = 5.0

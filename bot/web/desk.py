@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
-from bot.cases import AgentReply, CaseView, Session
+from bot.cases import AgentReply, CaseLine, CaseView, Session
 from bot.desk.moves import WORKERS
+from bot.errors import DeliveryFailed, NotAllowed
 from bot.messages import Conversation, Limits, OutboxState
 from bot.web.live import tell
 from bot.web.pages import page, reader_language
 from bot.web.parts import SiteParts
 from bot.web.sessions import Only, parts_of
-from bot.web.sheets import BoardSheet, CaseSheet, Done, Draft, Note, case_sheet, member_sheet
+from bot.web.sheets import (
+    BoardSheet,
+    CaseSheet,
+    Correction,
+    Done,
+    Draft,
+    Note,
+    Search,
+    Writing,
+    case_sheet,
+    member_sheet,
+    stray_sheet,
+)
 from bot.wording import cut
 
 router = APIRouter()
 api = APIRouter(prefix="/api/desk", tags=["desk"])
 Agent = Annotated[Session, Depends(Only(*WORKERS))]
 Parts = Annotated[SiteParts, Depends(parts_of)]
+MOST_STRAYS = 100
+MOST_ENDED = 50
 
 
 @router.get("/desk", response_class=HTMLResponse)
@@ -33,9 +48,25 @@ async def desk(request: Request, session: Agent) -> HTMLResponse:
 
 
 @api.get("/board")
-async def board(session: Agent, parts: Parts) -> BoardSheet:
-    """Every open case, in the order in which they should be taken."""
-    return BoardSheet(parts.clock.now(), session.staff.id, await parts.cases.board.lines())
+async def board(request: Request, session: Agent, parts: Parts) -> BoardSheet:
+    """Every open case, in the order in which they should be taken; what may not have arrived; the desk's hours."""
+    now, strays = parts.clock.now(), await parts.cases.strays.undelivered(MOST_STRAYS)
+    language = reader_language(request)
+    sheets = [stray_sheet(stray, parts.customer, language) for stray in strays]
+    hours = parts.place.hours(language, now)
+    lines = await parts.cases.board.lines()
+    halted = [
+        f"{fare.label}: {fare.explain(fare.standing.halted, language)}"
+        for fare in await parts.fares()
+        if fare.standing.halted
+    ]
+    return BoardSheet(now, session.staff.id, lines, sheets, hours, halted)
+
+
+@api.post("/ended")
+async def ended(search: Search, _session: Agent, parts: Parts) -> list[CaseLine]:
+    """The cases that ended last, newest first, of customers with `text` in their name or handle; or a case by id."""
+    return await parts.cases.board.ended(search.text, MOST_ENDED)
 
 
 @api.get("/cases/{case_id}")
@@ -75,14 +106,18 @@ async def hand_back(case_id: str, session: Agent, parts: Parts) -> Done:
 async def reply(case_id: str, draft: Draft, session: Agent, parts: Parts) -> Done:
     """Say something to the customer, in the named conversation or where they spoke last.
 
-    409 `quota` if the platform would not take as many messages as the text needs.
+    409 `quota` if the platform would not take as many messages as the text needs; `too_long` if a public reply needs
+    more than one. 403 `said_lately` if the account said the same in public too short a time ago.
     """
     thread = _thread(await _view(parts, case_id), draft.conversation)
     limits = parts.customer.limits(thread, parts.clock.now())
     pieces = tuple(cut(draft.text, limits.length, limits.unit))
+    if limits.public and len(pieces) > 1:
+        raise HTTPException(409, "too_long")
     if limits.left is not None and limits.left < len(pieces):
         raise HTTPException(409, "quota")
-    said = AgentReply(draft.text, pieces, draft.key, _first_state(limits), thread.id)
+    same_after = limits.manners.same_after if limits.public else 0.0
+    said = AgentReply(draft.text, pieces, draft.key, _first_state(limits), thread.id, same_after)
     with _found():
         message = await parts.cases.talk.reply(case_id, session.staff, said)
     return await _sent(parts, case_id, message)
@@ -97,6 +132,23 @@ async def note(case_id: str, note: Note, session: Agent, parts: Parts) -> Done:
     return Done(message)
 
 
+@api.get("/entries")
+async def entries(request: Request, _session: Agent, parts: Parts) -> Mapping[str, str]:
+    """What people call every entry of the live edition, by its id."""
+    return parts.customer.entries(reader_language(request))
+
+
+@api.post("/cases/{case_id}/correct")
+async def correct(case_id: str, said: Correction, request: Request, session: Agent, parts: Parts) -> Done:
+    """Say which entry would have answered a message; editions are judged by it. 404 `entry`, `case`."""
+    if said.entry and said.entry not in parts.customer.entries(reader_language(request)):
+        raise HTTPException(404, "entry")
+    with _found():
+        await parts.cases.talk.correct(case_id, session.staff, said.message, said.entry)
+    await tell(parts.live, case_id)
+    return Done()
+
+
 @api.post("/cases/{case_id}/outgoing/{outgoing_id}/send-again")
 async def send_again(case_id: str, outgoing_id: str, session: Agent, parts: Parts) -> Done:
     """Send an in-doubt or failed message once more: a person's decision, never the machine's."""
@@ -109,6 +161,39 @@ async def send_again(case_id: str, outgoing_id: str, session: Agent, parts: Part
     with _found():
         await parts.cases.talk.send_again(case_id, outgoing_id, session.staff, _first_state(limits))
     return await _sent(parts, case_id, line.id)
+
+
+@api.post("/cases/{case_id}/typing")
+async def typing(case_id: str, writing: Writing, session: Agent, parts: Parts) -> Done:
+    """Let the customer see that a reply is being written. A courtesy: what the platform refuses is nobody's worry."""
+    view = await _view(parts, case_id)
+    if view.line.agent != session.staff.id:
+        raise NotAllowed("not_yours")
+    with suppress(DeliveryFailed):
+        await parts.customer.typing(_thread(view, writing.conversation))
+    return Done()
+
+
+@api.post("/undelivered/{outgoing_id}/send-again")
+async def send_stray_again(outgoing_id: str, session: Agent, parts: Parts) -> Done:
+    """Send an in-doubt or failed message of no case once more: a person's decision, never the machine's."""
+    strays = await parts.cases.strays.undelivered(MOST_STRAYS)
+    stray = next((one for one in strays if one.id == outgoing_id), None)
+    if stray is None:
+        raise HTTPException(404, "outgoing")
+    limits = parts.customer.limits(stray.conversation, parts.clock.now())
+    with _found():
+        await parts.cases.strays.send_again(outgoing_id, session.staff, _first_state(limits))
+    return await _sent(parts, "", "")
+
+
+@api.post("/undelivered/{outgoing_id}/leave")
+async def leave_stray(outgoing_id: str, session: Agent, parts: Parts) -> Done:
+    """Leave an in-doubt or failed message of no case as it is."""
+    with _found():
+        await parts.cases.strays.leave(outgoing_id, session.staff)
+    await tell(parts.live, "")
+    return Done()
 
 
 async def _view(parts: SiteParts, case_id: str) -> CaseView:

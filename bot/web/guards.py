@@ -7,7 +7,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_LIMIT = 64 * 1024
-_POLICY = "; ".join(
+POLICY = "content-security-policy"
+_OWN_FILES = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
@@ -16,11 +17,9 @@ _POLICY = "; ".join(
         "connect-src 'self'",
         "form-action 'self'",
         "base-uri 'none'",
-        "frame-ancestors 'none'",
     )
 )
 HEADERS = {
-    "content-security-policy": _POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
@@ -28,11 +27,20 @@ HEADERS = {
 }
 
 
-class SafeHeaders:
-    """Adds the headers above to every response; pages and answers are not kept by caches unless they say so."""
+def policy(framed_by: str = "'none'", frames: str = "'none'") -> str:
+    """A Content-Security-Policy. framed_by: who may show the page in a frame; frames: what it may show in its own."""
+    return f"{_OWN_FILES}; frame-src {frames}; frame-ancestors {framed_by}"
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class SafeHeaders:
+    """Adds the headers above to every response; pages and answers are not kept by caches unless they say so.
+
+    framed_by: as in `policy`, for pages that have no policy of their own.
+    """
+
+    def __init__(self, app: ASGIApp, framed_by: str = "'none'") -> None:
         self._app = app
+        self._headers = {POLICY: policy(framed_by), **HEADERS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,7 +50,7 @@ class SafeHeaders:
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
                 headers.setdefault("cache-control", "no-store")
             await send(message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -14,11 +14,11 @@ from bot.desk.moves import WORKERS
 from bot.errors import Unavailable
 from bot.messages import Instant
 from bot.ports import LiveEvents
+from bot.streams import stream
 from bot.web.parts import SiteParts
 from bot.web.sessions import Only, parts_of
 
 TOPIC = "desk"
-_PING_SECONDS = 15
 router = APIRouter()
 
 
@@ -49,10 +49,10 @@ class Pulse:
 @router.get("/api/desk/events", response_class=EventSourceResponse)
 async def events(request: Request, session: Annotated[Session, Depends(Only(*WORKERS))]) -> EventSourceResponse:
     """Server-sent events: `changed` with `{"case": id}` or `{}` whenever something on the desk is not as it was."""
-    return EventSourceResponse(changes(parts_of(request), request.app.state.pulse, session), ping=_PING_SECONDS)
+    return stream(changes(parts_of(request), request.app.state.pulse, session))
 
 
-async def changes(parts: SiteParts, pulse: Pulse, session: Session) -> AsyncIterator[ServerSentEvent]:
+async def changes(parts: SiteParts, pulse: Pulse, session: Session) -> AsyncGenerator[ServerSentEvent, None]:
     """What was published, and without the nerve what the record's pulse shows; ends with the session.
 
     The first event makes a page that was away read everything again: what it missed is not repeated.

@@ -13,6 +13,8 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from bot.web.probes import DRAINING
+
 DRAIN_SECONDS = 8
 BACKLOG = 2048
 SWITCH = (
@@ -57,6 +59,7 @@ class _Worker(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Shut the door behind those who stand in it: the system has let them in already, and would cut them off."""
+        self.lifespan.state[DRAINING] = True
         doors = [door.dup() for door in sockets or []]
         for server in self.servers:
             server.close()

@@ -8,32 +8,55 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from bot.cases import CaseEvent, CaseLine, CaseView, Outgoing, TurnTrace
+from bot.cases import CaseEvent, CaseLine, CaseView, Outgoing, Stray, TurnTrace
 from bot.desk.handoff import HandoffCard, handoff_card
 from bot.errors import MemberSystemFailed
-from bot.messages import Conversation, Instant, Limits, Said
-from bot.web.parts import CustomerDesk
+from bot.messages import Author, Conversation, Customer, Instant, Limits, OutboxState, Said
+from bot.web.parts import CustomerDesk, DeskHours
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
 
 
 @dataclass(frozen=True, slots=True)
-class BoardSheet:
-    """Every open case in the order of the queue. `me`: the reader's staff id; `now`: the record's time."""
-
-    now: Instant
-    me: str
-    lines: list[CaseLine]
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadSheet:
-    """One conversation of the customer. joined: it belongs to this case, so the agent may answer in it."""
+class StraySheet:
+    """A message that may not have arrived, in nobody's case. trouble: what its error means, if anybody knows."""
 
     id: str
     account: str
     channel: str
     public: bool
+    customer: Customer
+    text: str
+    author: Author
+    state: OutboxState
+    at: Instant
+    error: str
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoardSheet:
+    """Every open case in the order of the queue, the newest strays, and whether the desk is open. `me`: the reader's
+    staff id; `now`: the record's time. halted: why accounts send nothing now, a sentence each."""
+
+    now: Instant
+    me: str
+    lines: list[CaseLine]
+    strays: list[StraySheet]
+    hours: DeskHours
+    halted: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadSheet:
+    """One conversation of the customer. joined: it belongs to this case, so the agent may answer in it, unless they
+    were only overheard there."""
+
+    id: str
+    account: str
+    channel: str
+    public: bool
+    overheard: bool
     joined: bool
     heard_at: Instant
     sent_in_window: int
@@ -54,7 +77,8 @@ class MemberSheet:
 
 @dataclass(frozen=True, slots=True)
 class CaseSheet:
-    """A case with everything said. `titles` says how people call the intents and entries in it."""
+    """A case with everything said. `titles` says how people call the intents and entries in it, `troubles` what the
+    errors of its messages mean."""
 
     now: Instant
     me: str
@@ -68,6 +92,7 @@ class CaseSheet:
     names: Mapping[str, str]
     titles: Mapping[str, str] = field(default_factory=dict)
     member: MemberSheet | None = None
+    troubles: Mapping[str, str] = field(default_factory=dict)
 
 
 class Draft(BaseModel):
@@ -79,9 +104,31 @@ class Draft(BaseModel):
     conversation: Annotated[str, StringConstraints(max_length=32)] = ""
 
 
+class Writing(BaseModel):
+    """Where somebody is writing a reply; '' where the customer spoke last."""
+
+    model_config = ConfigDict(extra="forbid")
+    conversation: Annotated[str, StringConstraints(max_length=32)] = ""
+
+
+class Search(BaseModel):
+    """In a body and not in the address: proxies log addresses, and names are nobody's business there."""
+
+    model_config = ConfigDict(extra="forbid")
+    text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] = ""
+
+
 class Note(BaseModel):
     model_config = ConfigDict(extra="forbid")
     text: Text
+
+
+class Correction(BaseModel):
+    """Which entry would have answered a customer's message; '' for none."""
+
+    model_config = ConfigDict(extra="forbid")
+    message: Annotated[str, StringConstraints(min_length=1, max_length=32)]
+    entry: Annotated[str, StringConstraints(max_length=64)] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +136,23 @@ class Done:
     """message: the id of the line that was written, if any."""
 
     message: str = ""
+
+
+def stray_sheet(stray: Stray, desk: CustomerDesk, language: str) -> StraySheet:
+    talk = stray.conversation
+    return StraySheet(
+        stray.id,
+        talk.account,
+        talk.channel,
+        talk.public,
+        stray.customer,
+        stray.text,
+        stray.author,
+        stray.state,
+        stray.at,
+        stray.error,
+        desk.trouble(stray.error, language),
+    )
 
 
 def case_sheet(
@@ -110,6 +174,7 @@ def case_sheet(
         view.names,
         {intent: desk.intent_title(intent, language) for intent in _intents(view)},
         member,
+        {line.error: desk.trouble(line.error, language) for line in view.said if line.error},
     )
 
 
@@ -119,6 +184,7 @@ def _thread(one: Conversation, view: CaseView, limits: Limits) -> ThreadSheet:
         one.account,
         one.channel,
         one.public,
+        one.overheard,
         one.id in view.joined,
         one.heard_at,
         one.sent_in_window,
@@ -129,7 +195,8 @@ def _thread(one: Conversation, view: CaseView, limits: Limits) -> ThreadSheet:
 def _intents(view: CaseView) -> set[str]:
     understood = (one.intent for turn in view.traces for one in turn.trace.candidates)
     said: Iterable[str] = (line.entry for line in view.said if line.entry)
-    return {*understood, *said}
+    corrected = (step.entry for step in view.events if step.type == "corrected" and step.entry)
+    return {*understood, *said, *corrected}
 
 
 async def member_sheet(member_id: str | None, desk: CustomerDesk, language: str) -> MemberSheet | None:

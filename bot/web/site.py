@@ -13,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from bot.cases import Role, Session
 from bot.errors import AlreadyTaken, NotAllowed, Refused, Stale, Unavailable
-from bot.web import desk, live, login
+from bot.web import accounts, demo, desk, live, login
 from bot.web.guards import SafeHeaders, SmallBodies
 from bot.web.pages import STATIC, page, reader_language
 from bot.web.parts import SiteParts
@@ -21,7 +21,7 @@ from bot.web.sessions import LoginNeeded, Only
 from bot.web.words import WORDS
 
 documents = APIRouter()
-ROUTERS = (login.router, desk.router, desk.api, live.router, documents)
+ROUTERS = (login.router, demo.router, accounts.router, desk.router, desk.api, live.router, documents)
 
 
 def create_site(parts: SiteParts) -> FastAPI:
@@ -33,7 +33,7 @@ def create_site(parts: SiteParts) -> FastAPI:
         site.include_router(router)
     site.mount("/static", StaticFiles(directory=STATIC), name="static")
     site.add_middleware(SmallBodies)
-    site.add_middleware(SafeHeaders)
+    site.add_middleware(SafeHeaders, framed_by="'self'" if parts.place.demo else "'none'")
     for kind in _PROBLEMS:
         site.add_exception_handler(kind, _answer)
     return site

@@ -60,8 +60,20 @@ class Webhooks:
             return
         if isinstance(parsed, Handshake):
             await _respond(send, parsed.response)
+        elif not parsed.answerable:
+            await self._hear(door.channel, request, parsed, send)
         else:
             await self._serve(door.channel, request, parsed, arrived + self._deadline, receive, send)
+
+    async def _hear(self, channel: Channel, request: RawRequest, parsed: Messages, send: Send) -> None:
+        """Take in messages whose replies go by the API. A repeat of the request takes in what this one could not."""
+        try:
+            for inbound in parsed.inbounds:
+                await self._journey.hear(inbound)
+        except Unavailable:
+            await _respond(send, _UNAVAILABLE)
+            return
+        await _respond(send, channel.answer(request, None))
 
     async def _serve(
         self, channel: Channel, request: RawRequest, parsed: Messages, until: float, receive: Receive, send: Send
@@ -91,7 +103,7 @@ class Webhooks:
 
     async def _reply(self, response: RawResponse, offer: Offer, receive: Receive, send: Send) -> None:
         """Even a quick answer may come too late: under load a request waits long before anybody reads it."""
-        gone = await _gone(receive)
+        gone = _gone(receive)
         await _respond(send, response)
         if not gone:
             self._journey.written.note(offer.message_id)
@@ -140,13 +152,15 @@ async def _respond(send: Send, response: RawResponse) -> None:
     await send({"type": "http.response.body", "body": response.body})
 
 
-async def _gone(receive: Receive) -> bool:
-    """Whether the platform has already closed the connection."""
+def _gone(receive: Receive) -> bool:
+    """Whether the platform has already closed the connection: then `receive` has its answer without waiting."""
+    asked = receive()
     try:
-        async with asyncio.timeout(0):
-            return bool((await receive())["type"] == "http.disconnect")
-    except TimeoutError:
-        return False
+        asked.send(None)
+    except StopIteration as answered:
+        return bool(answered.value["type"] == "http.disconnect")
+    asked.close()
+    return False
 
 
 async def _leave_unanswered(receive: Receive, send: Send) -> None:

@@ -8,7 +8,7 @@ from shop import Shop
 from sqlalchemy import select
 
 from bot.messages import Author
-from bot.stores.record.tables import identities
+from bot.stores.record.tables import events, identities
 
 PROOFS = select(identities.c.verified_until)
 MEMBER, STRANGER = "13800000001", "13911112222"
@@ -30,6 +30,21 @@ def test_a_member_proves_who_they_are_and_hears_their_points_at_once(shop: Shop)
     again = shop.hears("alice", "我有多少积分")
     assert again is not None
     assert "验证码" not in again
+
+
+def test_consent_and_its_end_are_recorded_with_the_words_they_rest_on(shop: Shop) -> None:
+    shop.hears("alice", "我有多少积分")
+    assert "同意" in str(shop.hears("alice", MEMBER))
+    shop.hears("alice", code_sent(shop))
+    shop.hears("alice", "解绑")
+    assert "验证码" in str(shop.hears("alice", "我有多少积分"))
+    consents = select(events.c.type, events.c.actor, events.c.edition).where(
+        events.c.type.in_(("verified", "unlinked"))
+    )
+    recorded = shop.run(
+        shop.database.read(lambda connection: connection.execute(consents.order_by(events.c.seq)).all())
+    )
+    assert [tuple(one) for one in recorded] == [("verified", "customer", 1), ("unlinked", "customer", 1)]
 
 
 def test_a_restart_in_the_middle_of_linking_loses_nothing(shop: Shop) -> None:

@@ -23,6 +23,16 @@ def test_attempts_one_and_two_are_left_unanswered_and_the_third_tells_how_to_fet
     assert "1" in replies[2].decode()
 
 
+def test_who_asks_more_often_than_three_times_hears_the_same_and_it_is_said_once(shop: Shop) -> None:
+    inbound = asks("怎么退货？")
+    *_, third, fourth, fifth = (shop.run(late(shop, inbound)) for _ in range(5))
+    assert third == fourth == fifth
+    assert isinstance(third, bytes)
+    shop.hears("alice", "转人工", "counter")
+    said = [line.text for line in shop.case(shop.waiting()[0].id).said]
+    assert said.count(third.decode()) == 1
+
+
 async def late(shop: Shop, inbound: Inbound) -> object:
     """An attempt that runs out of time before the turn is done."""
     from bot.offers import Offer

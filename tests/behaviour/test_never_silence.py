@@ -8,8 +8,9 @@ import pytest
 from shop import Shop
 from sqlalchemy import select
 
+from bot.decisions import Answer, Decision, Turn
 from bot.members.senders import HttpCodeSender
-from bot.messages import Answer, Author, Decision, Inbound, Kind, OutboxState, Reason, Turn
+from bot.messages import Author, Inbound, Kind, OutboxState, Reason
 from bot.ports import Skill
 from bot.stores.record.tables import events, messages
 from bot.wording import new_id
@@ -133,3 +134,17 @@ def test_a_follower_who_leaves_is_forgotten(shop: Shop) -> None:
     assert not any("13800000001" in text for text in texts)
     assert shop.waiting() == []
     assert shop.hears("alice", "怎么退货？") is not None
+
+
+def test_two_questions_in_one_message_get_both_answers(shop: Shop) -> None:
+    both = shop.hears("alice", "怎么退货？另外怎么开发票？")
+    alone = [shop.hears("bob", "怎么退货？"), shop.hears("bob", "怎么开发票？")]
+    assert both == "\n\n".join(str(answer) for answer in alone)
+    assert shop.waiting() == []
+
+
+def test_a_skill_that_this_code_does_not_know_brings_a_person(shop: Shop) -> None:
+    """A worker that was not restarted takes up an edition written for a newer one."""
+    del shop.yingda.journey._mind._skills["hours"]  # type: ignore[attr-defined]
+    assert shop.hears("alice", "你们几点开门") is not None
+    assert shop.case(shop.waiting()[0].id).detail == "no_such_skill"

@@ -7,8 +7,10 @@ import asyncio
 import pytest
 from shop import Shop
 
-from bot.messages import Author, Inbound, Kind
+from bot.errors import DeliveryFailed
+from bot.messages import Author, Inbound, Kind, OutboxState
 from bot.offers import Offer
+from bot.stores.record.strays import RecordStrays
 from bot.wording import new_id
 
 
@@ -73,6 +75,47 @@ def test_a_late_answer_goes_out_by_the_outbox_and_only_there(shop: Shop) -> None
     assert len(shop.sent_to("alice")) == 1
 
 
+def late(shop: Shop, text: str) -> None:
+    """A message whose answer no request waits for."""
+
+    async def gone() -> None:
+        offer = Offer(lambda reply: reply.text.encode(), asyncio.get_running_loop().time())
+        await shop.yingda.journey.answer(asks(text), offer)
+        await shop.yingda.journey.finish(5)
+
+    shop.run(gone())
+
+
+def window_used_up() -> DeliveryFailed:
+    return DeliveryFailed("wechat:45047", permanent=True, until_heard=True)
+
+
+def test_late_answers_that_the_platform_takes_no_more_come_with_the_next_answer_before_it(shop: Shop) -> None:
+    questions = ("怎么退货？", "怎么开发票？", "你们几点开门")
+    answers = [shop.hears("bob", question) for question in questions]
+    shop.tea.failures += [window_used_up(), window_used_up()]
+    for question in questions[:2]:
+        late(shop, question)
+    shop.deliver()
+    assert shop.sent_to("alice") == []
+    assert shop.run(RecordStrays(shop.database).undelivered(10)) == []
+    assert shop.hears("alice", questions[2]) == "\n\n".join(str(answer) for answer in answers)
+    assert shop.sent_to("alice") == []
+
+
+def test_a_claim_cancels_an_answer_that_waits_for_the_customer_to_write_again(shop: Shop) -> None:
+    shop.tea.failures += [window_used_up(), window_used_up()]
+    for text in ("怎么退货？", "转人工"):
+        late(shop, text)
+    shop.deliver()
+    case = shop.waiting()[0].id
+    shop.claims(shop.agent("anna"), case)
+    cancelled, kept = (line for line in shop.case(case).said if line.author is not Author.CUSTOMER)
+    assert (cancelled.author, cancelled.delivery) == (Author.BOT, OutboxState.CANCELLED)
+    assert (kept.author, kept.delivery) == (Author.SYSTEM, OutboxState.WAITING)
+    assert shop.hears("alice", "在吗？") == kept.text
+
+
 def test_what_a_dead_process_accepted_is_answered_by_the_next(shop: Shop) -> None:
     async def accepted_and_died() -> None:
         await shop.yingda.journey._record.intake.accept([asks("怎么退货？")])
@@ -86,17 +129,10 @@ def test_what_a_dead_process_accepted_is_answered_by_the_next(shop: Shop) -> Non
 
 def test_a_claim_at_the_worst_moment_cancels_what_the_bot_was_about_to_say(shop: Shop) -> None:
     """The bot's answer to an earlier message is pending when the agent claims the case opened by a later one."""
-    from bot.errors import DeliveryFailed
-
-    async def gone(text: str) -> None:
-        offer = Offer(lambda reply: reply.text.encode(), asyncio.get_running_loop().time())
-        await shop.yingda.journey.answer(asks(text), offer)
-        await shop.yingda.journey.finish(5)
-
     shop.tea.failures.append(DeliveryFailed("busy", retry_after=30))
-    shop.run(gone("怎么退货？"))
+    late(shop, "怎么退货？")
     shop.deliver()
-    shop.run(gone("转人工"))
+    late(shop, "转人工")
     shop.claims(shop.agent("anna"), shop.waiting()[0].id)
     shop.clock.move(60)
     shop.deliver()

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from seeding import Ground
 from sqlalchemy import insert, select
 
+from bot.decisions import Change
 from bot.errors import Stale
-from bot.messages import Change, Conversation, Kind, Media, OutboxState
+from bot.messages import Conversation, Kind, Media, OutboxState
 from bot.stores.record.changes import apply
 from bot.stores.record.database import Database
 from bot.stores.record.forgetting import masked
@@ -49,7 +50,7 @@ class Turns:
         with self.database.engine.connect() as connection:
             return conversation_of(connection.execute(CONVERSATION.where(conversations.c.id == id_)).one())
 
-    def change(self, id_: str, name: str, **arguments: Any) -> None:
+    def change(self, id_: str, name: str, /, **arguments: Any) -> None:
         conversation = self.conversation(id_)
         with self.database.engine.begin() as connection:
             apply(connection, Change(name, arguments), conversation, self.clock.now())
@@ -96,6 +97,15 @@ def test_a_proved_identity_is_its_member_until_then(turns: Turns) -> None:
     identity = turns.conversation(talk).identity
     assert (identity.member_id, identity.verified_until) == ("m1", turns.clock.now() + 1000)
     assert turns.ground.row(customers, identity.customer_id).member_id == "m1"
+
+
+def test_a_proved_identity_has_its_members_name_until_it_is_unlinked(turns: Turns) -> None:
+    talk = turns.ground.conversation(turns.ground.customer(""))
+    turns.change(talk, "verify_identity", code_id=turns.code(talk), member_id="m1", until=2e9, name="林晓")
+    customer = turns.customer_of(talk)
+    assert turns.ground.row(customers, customer).name == "林晓"
+    turns.change(talk, "unlink")
+    assert turns.ground.row(customers, customer).name == ""
 
 
 def test_a_code_proves_once(turns: Turns) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from twitter_peer import activity, push, webhook_channel
 from wechat_shop import ACCOUNT
 
 from bot.channels.rehearsal import RehearsalChannel
@@ -74,7 +75,18 @@ def wechat() -> Platform:
     return Platform(channel, lambda: RawRequest("POST", push.query, {}, push.body, time.time()))
 
 
-PLATFORMS = {"rehearsal": rehearsal, "webchat": webchat, "wechat": wechat}
+def twitter() -> Platform:
+    event = activity("dm.received")
+    event["data"]["payload"]["direct_message_events"][0]["message_create"]["message_data"]["text"] = TEXT
+    return Platform(webhook_channel(NAME), lambda: push(event))
+
+
+PLATFORMS = {
+    "rehearsal": rehearsal,
+    "twitter": twitter,
+    "webchat": webchat,
+    "wechat": wechat,
+}
 every_channel = pytest.mark.parametrize("kind", sorted(PLATFORMS))
 
 
@@ -99,7 +111,7 @@ def test_a_large_body_is_refused_before_it_is_parsed(kind: str) -> None:
 
 
 @every_channel
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=40)
 @given(body=st.binary(max_size=300))
 def test_any_bytes_are_messages_or_a_typed_refusal(kind: str, body: bytes) -> None:
     platform = PLATFORMS[kind]()

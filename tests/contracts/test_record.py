@@ -7,16 +7,8 @@ from dataclasses import replace
 
 from ground import MovableClock
 
-from bot.messages import (
-    Author,
-    Effect,
-    Inbound,
-    Kind,
-    OutboxState,
-    Owner,
-    Reason,
-    Trace,
-)
+from bot.decisions import Effect, Trace
+from bot.messages import Author, Inbound, Kind, OutboxState, Owner, Reason
 from bot.stores.record.commits import RecordTurns
 from bot.stores.record.database import Database
 from bot.stores.record.intake import LEASE, RecordIntake
@@ -201,6 +193,8 @@ def test_an_offered_reply_is_kept_for_repeats_and_closed_when_nobody_asks_again(
     replied = asyncio.run(store.replied("tea", "a"))
     assert replied is not None
     assert (replied.state, replied.body) == (OutboxState.OFFERED, b"<xml/>")
+    clock.move(15)
+    asyncio.run(store.serve_again(replied.id))
     asyncio.run(store.written([accepted.message_id]))
     clock.move(15)
     assert asyncio.run(RecordOutbox(database).close_offers(20)) == 0
@@ -209,6 +203,25 @@ def test_an_offered_reply_is_kept_for_repeats_and_closed_when_nobody_asks_again(
     closed = asyncio.run(store.replied("tea", "a"))
     assert closed is not None
     assert closed.state is OutboxState.SENT
+
+
+def test_looking_for_a_reply_leaves_it_as_it_was_and_serving_it_again_is_to_be_noted_again(
+    database: Database, clock: MovableClock
+) -> None:
+    store, fates = intake(database), []
+    for again in (False, True):
+        accepted = accept(database, says("alice", f"{again}", f"{again}"))[0]
+        commit(database, answering(work_of(accepted), replies=(Reply("a", state=OutboxState.OFFERED),), body=b"x"))
+        asyncio.run(store.written([accepted.message_id]))
+        looked = asyncio.run(store.replied("tea", f"{again}"))
+        assert looked is not None
+        if again:
+            asyncio.run(store.serve_again(looked.id))
+        clock.move(21)
+        asyncio.run(RecordOutbox(database).close_offers(20))
+        closed = asyncio.run(store.replied("tea", f"{again}"))
+        fates.append(closed and closed.state)
+    assert fates == [OutboxState.SENT, OutboxState.IN_DOUBT]
 
 
 def test_an_offered_reply_that_was_never_written_is_in_doubt(database: Database, clock: MovableClock) -> None:

@@ -61,10 +61,29 @@ def test_whoever_logs_out_is_out(room: Staff, mei: StaffMember) -> None:
 
 def test_whoever_is_disabled_is_out_at_once(room: Staff, mei: StaffMember, database: Database) -> None:
     token = token_of(room)
-    Ground(database).change(staff, mei.id, disabled_at=1.0)
+    asyncio.run(room.disable("mei"))
     assert asyncio.run(room.by_session(token)) is None
     assert asyncio.run(room.log_in("mei", "correct horse")) is None
     assert asyncio.run(room.everybody()) == []
+    assert "disabled" in [row.action for row in Ground(database).rows(audit, staff_id=mei.id)]
+
+
+def test_a_new_password_ends_the_sessions_of_the_old_one_and_lets_the_disabled_in(
+    room: Staff, mei: StaffMember, database: Database
+) -> None:
+    token = token_of(room)
+    asyncio.run(room.give_password("mei", "battery staple"))
+    assert asyncio.run(room.by_session(token)) is None
+    assert asyncio.run(room.log_in("mei", "correct horse")) is None
+    asyncio.run(room.disable("mei"))
+    asyncio.run(room.give_password("mei", "battery staple"))
+    assert asyncio.run(room.by_session(token_of(room, password="battery staple"))) is not None
+    assert "password_given" in [row.action for row in Ground(database).rows(audit, staff_id=mei.id)]
+
+
+def test_nobody_is_not_disabled(room: Staff) -> None:
+    with pytest.raises(LookupError):
+        asyncio.run(room.disable("nobody"))
 
 
 def test_a_login_belongs_to_one_person(room: Staff, mei: StaffMember) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.cases import CaseLine, CaseState, CaseView, Outgoing, TurnTrace
+from bot.decisions import Candidate, Trace
 from bot.desk.handoff import handoff_card
 from bot.desk.queue import expected_minutes, in_order, position
 from bot.desk.thread import gravest, merged
@@ -17,7 +18,7 @@ from bot.desk.words import HandoffWords
 from bot.intents.opening import OpeningHours
 from bot.knowledge.content import Bilingual
 from bot.knowledge.editions import Edition, Thresholds
-from bot.messages import Author, Candidate, Customer, Kind, OutboxState, Reason, Said, Trace
+from bot.messages import Author, Customer, Kind, OutboxState, Reason, Said
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 HOURS = OpeningHours({"mon": ["09:00-18:00"], "tue": ["09:00-18:00"]}, [], SHANGHAI)

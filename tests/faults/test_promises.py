@@ -31,7 +31,7 @@ from ground import free_port
 from ledger import Ledger
 from storm import Crowd, Fault, storm
 
-pytestmark = [pytest.mark.faults]
+pytestmark = [pytest.mark.faults, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

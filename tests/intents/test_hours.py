@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from linking_stage import shipped_words, turn_of
 
 from bot.config import Days, Desk
+from bot.decisions import Answer, HandOff
 from bot.intents.hours import HoursSkill
 from bot.intents.opening import OpeningHours
 from bot.intents.person import PersonSkill
-from bot.messages import Answer, Conversation, HandOff, Identity, Reason
+from bot.messages import Conversation, Identity, Reason
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NEW_YORK = ZoneInfo("America/New_York")

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from linking_stage import Stage, set_up, shipped_words
 
+from bot.decisions import Ask
 from bot.intents.linking import DAY
 from bot.intents.numbers import code_in, is_number, member_key
 from bot.intents.one_time_code import OneTimeCodes
 from bot.members.demo import MEMBERS
 from bot.membership import MemberKey
-from bot.messages import Ask, Audience
+from bot.messages import Audience
 from bot.stores.record.tables import codes, identities
 
 WORDS = shipped_words()
@@ -159,6 +160,22 @@ def test_the_code_stands_nowhere_in_the_record(stage: Stage) -> None:
     written = stage.everything_written()
     assert "13800000001" in written  # what the customer typed is kept for the next step ...
     assert stage.received not in written  # ... what we sent is not
+
+
+@pytest.mark.parametrize("text", ["解绑", "帮我解除会员的绑定", "Unlink", "please disconnect my membership"])
+def test_who_takes_their_consent_back_is_nobodys_member_any_more(stage: Stage, text: str) -> None:
+    stage.asks_to_link()
+    stage.types("YS100011")
+    stage.types(stage.received)
+    assert stage.conversation().identity.member_id is not None
+    said = {WORDS.phrase("link.unlinked", language) for language in ("zh", "en")}
+    assert stage.asks_to_link(text).text in said
+    assert stage.conversation().identity.member_id is None
+    assert stage.asks_for_points().text.startswith(WORDS.phrase("link.needed", "zh"))
+
+
+def test_who_was_never_linked_is_told_that_they_are_not(stage: Stage) -> None:
+    assert stage.asks_to_link("解绑").text == WORDS.phrase("link.cancelled", "zh")
 
 
 @pytest.mark.parametrize("text", ["取消", "算了！", "Cancel.", " ＳＴＯＰ "])

@@ -12,12 +12,13 @@ import pytest
 from linking_stage import shipped_words, turn_of
 from sqlalchemy import create_engine, insert, update
 
+from bot.decisions import Answer, Ask, Decision
 from bot.errors import MemberSystemFailed
 from bot.intents.points import PointsSkill
 from bot.members.demo import demo_members
 from bot.members.schema import members, point_movements
 from bot.members.sql import SqlMemberDirectory
-from bot.messages import Answer, Ask, Audience, Conversation, Decision, Identity
+from bot.messages import Audience, Conversation, Identity
 from bot.ports import Skill
 
 WORDS = shipped_words()

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from bot.decisions import Answer, Ask, Candidate, Decision, HandOff, Turn, Understanding
 from bot.intents import faq
-from bot.intents.policy import DidYouMean, Over, Route, Say, Use, decide
+from bot.intents.policy import DidYouMean, Over, Route, Say, Use, decide, decide_each
 from bot.knowledge.content import Bilingual
-from bot.knowledge.editions import Edition, Thresholds
+from bot.knowledge.editions import Edition, Schooled, Thresholds
 from bot.knowledge.entries import Entry
-from bot.messages import (
-    Answer,
-    Ask,
-    Candidate,
-    Conversation,
-    Decision,
-    HandOff,
-    Heard,
-    Identity,
-    Kind,
-    Reason,
-    Turn,
-    Understanding,
-)
+from bot.messages import Conversation, Heard, Identity, Kind, Reason
 
 
 def entry(name: str, **more: Any) -> Entry:
@@ -96,6 +85,11 @@ def test_a_skill_answers_its_own_entry() -> None:
 def test_at_most_three_choices_are_offered_likeliest_first() -> None:
     unsure = meant(refund=0.5, hours=0.45, gifts=0.4, delivery=0.35)
     assert decide(unsure, EDITION, turn()) == DidYouMean(("refund", "hours", "gifts"), 0.5)
+
+
+def test_nobody_is_asked_whether_they_mean_what_only_leads_to_a_person() -> None:
+    assert decide(meant(damaged=0.5), EDITION, turn()) == Over(Reason.UNSURE, confidence=0.5)
+    assert decide(meant(damaged=0.5, refund=0.4), EDITION, turn()) == DidYouMean(("damaged", "refund"), 0.5)
 
 
 def test_only_choices_worth_it_are_offered() -> None:
@@ -198,3 +192,64 @@ def test_words_of_an_entry_that_always_goes_to_a_person_are_said_first() -> None
     over = decided(meant(damaged=0.9), turn())
     assert isinstance(over, HandOff)
     assert over.text == "damaged 的回答"
+
+
+def test_several_questions_are_answered_together_if_each_is_sure() -> None:
+    says = decide_each([meant(refund=0.9), meant(delivery=0.85)], EDITION, turn())
+    answer = faq.respond_to_each(says, EDITION, turn(), "wechat")
+    assert answer is not None
+    assert answer.text == "refund 的回答\n\ndelivery 的回答"
+    assert (answer.entry, answer.also, answer.confidence) == ("refund", ("delivery",), 0.85)
+    assert answer.slots["last_intent"] == "delivery"
+
+
+def test_an_answer_brings_along_how_else_it_may_be_said() -> None:
+    edition = replace(EDITION, entries={"refund": entry("refund", answers={"zh": ["一", "二"], "en": "one"})})
+    says = decide(meant(refund=0.9), edition, turn())
+    answer, english = faq.respond(says, edition, turn(), "twitter"), faq.respond(says, edition, turn("eh", "en"), "x")
+    assert isinstance(answer, Answer)
+    assert isinstance(english, Answer)
+    assert (answer.text, answer.variants) == ("一", ("二",))
+    assert (english.text, english.variants) == ("one", ())
+
+
+def test_several_answers_are_said_together_in_as_many_wordings_as_the_richest_has() -> None:
+    refund = entry("refund", answers={"zh": ["退一", "退二", "退三"], "en": "r"})
+    delivery = entry("delivery", answers={"zh": ["送一", "送二"], "en": "d"})
+    edition = replace(EDITION, entries={"refund": refund, "delivery": delivery})
+    says = decide_each([meant(refund=0.9), meant(delivery=0.85)], edition, turn())
+    answer = faq.respond_to_each(says, edition, turn(), "twitter")
+    assert answer is not None
+    assert (answer.text, answer.variants) == ("退一\n\n送一", ("退二\n\n送二", "退三\n\n送一"))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [meant(refund=0.9), meant(delivery=0.7)],
+        [meant(refund=0.9), meant(refund=0.95)],
+        [meant(hello=0.95), meant(refund=0.9)],
+        [meant(refund=0.9), meant(points=0.9)],
+        [meant(refund=0.9), meant(complaint=0.9)],
+        [],
+    ],
+    ids=["one unsure", "both the same", "small talk", "a skill", "for a person", "only one question"],
+)
+def test_otherwise_the_message_is_taken_as_a_whole(parts: list[Understanding]) -> None:
+    assert decide_each(parts, EDITION, turn()) == ()
+
+
+def test_an_entry_that_is_over_is_not_answered_beside_another() -> None:
+    says = decide_each([meant(refund=0.9), meant(sale=0.9)], EDITION, turn())
+    assert faq.respond_to_each(says, EDITION, turn(), "wechat") is None
+
+
+def test_each_engine_is_held_to_thresholds_of_its_own() -> None:
+    """The same promise: what Rasa has to say for it is another number."""
+    known = Schooled("yingda-0123456789ab", (1.0, 0.5, 0.0), Thresholds(answer=0.9, ask=0.5))
+    edition = replace(EDITION, others={"rasa": known})
+    sure, unsure = meant(hours=0.85), meant(hours=0.4)
+    assert decide(sure, edition, turn()) == Say("hours", 0.85)
+    assert decide(replace(sure, engine="rasa"), edition, turn()) == DidYouMean(("hours",), 0.85)
+    assert decide(unsure, edition, turn()) == DidYouMean(("hours",), 0.4)
+    assert decide(replace(unsure, engine="rasa"), edition, turn()) == Over(Reason.UNSURE, confidence=0.4)

@@ -10,16 +10,19 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from shop import ROOT
 
+from bot.decisions import Understanding, Utterance
 from bot.errors import EngineFailed, SettingError
 from bot.intents.understanding.descent import Point, lowest
-from bot.intents.understanding.fitting import EXPERIENCE, logistic
+from bot.intents.understanding.fitting import experience, logistic
 from bot.intents.understanding.model import Model
+from bot.intents.understanding.pieces import Assembly, Manifest, apart
 from bot.intents.understanding.semantic import SemanticEngine
 from bot.intents.understanding.thresholds import Outcomes, answer_from, ask_from
 from bot.intents.understanding.training import Trained, learn, train
 from bot.knowledge.entries import Base, Entry
-from bot.messages import Understanding, Utterance
+from bot.knowledge.sameness import same_form
 
 Taught = Sequence[tuple[str, Sequence[str]]]
 SHOP: Taught = (
@@ -68,6 +71,33 @@ def test_a_model_comes_back_from_its_bytes_as_it_was() -> None:
 def test_bytes_that_are_no_model_are_refused(junk: bytes) -> None:
     with pytest.raises(EngineFailed):
         SemanticEngine().take_up(1, junk)
+
+
+NEAR = ("can I invest in your company", "你们的加盟费多少", "do you refund train tickets", "你们快递站转让吗")
+
+
+def test_what_is_out_of_scope_is_never_answered_in_these_words_however_it_is_dressed() -> None:
+    trained = learn(SHOP, 0.6, outside=[*NEAR, "几点开门呢"])
+    for text in (*NEAR, "Can I INVEST in your company?!", "你好，请问你們的加盟費多少", "几点开门呢"):
+        found = ask(trained, text)
+        assert (found.candidates, found.exact) == ((), True), text
+    assert ask(trained, "几点开门").candidates[0].intent == "hours", "the entry's own words are still its own"
+
+
+def test_what_resembles_what_is_out_of_scope_is_less_sure_than_without_it() -> None:
+    without, taught = learn(SHOP, 0.9), learn(SHOP, 0.9, outside=NEAR)
+    for text in ("will you refund my train ticket", "do you give refunds for train tickets"):
+        before, after = (ask(one, text).candidates[0].confidence for one in (without, taught))
+        assert after < before
+
+
+def test_what_is_out_of_scope_is_kept_by_the_models_bytes_whole_and_in_parts() -> None:
+    model = Model.from_bytes(learn(SHOP, 0.9, outside=NEAR).model)
+    assert model.outside == {same_form(text) for text in NEAR}
+    manifest, parts = apart(model)
+    again = Manifest.from_bytes(manifest.to_bytes())
+    assert again is not None
+    assert Assembly(lambda names: {name: parts[name] for name in names}).model(again).outside == model.outside
 
 
 def test_one_entry_with_one_example_can_be_learned() -> None:
@@ -138,6 +168,14 @@ def test_the_promised_precision_holds_on_texts_that_chose_no_threshold(target: f
     assert fresh.coverage(threshold) > 0.2
 
 
+@pytest.mark.parametrize("texts", [0, 1, 3, 250])
+def test_what_thresholds_buy_runs_from_the_surest_text_to_all_of_them(texts: int) -> None:
+    curve = outcomes(np.linspace(0.1, 0.9, texts)).curve()
+    assert len(curve) == min(texts, 100)
+    assert [step.coverage for step in curve] == sorted({step.coverage for step in curve})
+    assert not curve or (curve[-1].coverage == pytest.approx(1.0) and curve[-1].threshold == pytest.approx(0.1))
+
+
 def test_with_little_evidence_the_confidence_itself_has_to_keep_the_promise() -> None:
     assert answer_from(outcomes(np.full(20, 0.9)), 0.95) == 0.95
 
@@ -155,9 +193,10 @@ def test_asking_back_starts_where_every_second_list_holds_the_right_one() -> Non
 
 
 def test_few_outcomes_leave_experience_nearly_as_it_was() -> None:
-    seen = np.ones((2, len(EXPERIENCE)))
-    found = logistic(seen, np.array([True, False]), np.ones(2), EXPERIENCE)
-    assert np.abs(found - EXPERIENCE).max() < 0.3
+    start = experience(3.0)
+    seen = np.ones((2, len(start)))
+    found = logistic(seen, np.array([True, False]), np.ones(2), start)
+    assert np.abs(found - start).max() < 0.3
 
 
 def test_descent_finds_the_lowest_point_of_a_bowl() -> None:
@@ -173,7 +212,8 @@ def test_descent_finds_the_lowest_point_of_a_bowl() -> None:
 
 def test_serving_needs_neither_scikit_learn_nor_scipy() -> None:
     program = (
-        "import sys; from bot.intents.understanding.semantic import SemanticEngine; from bot.messages import Utterance;"
+        "import sys; from bot.intents.understanding.semantic import SemanticEngine;"
+        "from bot.decisions import Utterance;"
         "e = SemanticEngine(); e.take_up(1, sys.stdin.buffer.read());"
         "print(e.understand([Utterance('几点开门呀', 'zh', 1)])[0].candidates[0].intent,"
         " {'sklearn', 'scipy'} & set(sys.modules))"
@@ -182,3 +222,9 @@ def test_serving_needs_neither_scikit_learn_nor_scipy() -> None:
         [sys.executable, "-c", program], input=learn(SHOP, 0.95).model, check=True, capture_output=True
     )
     assert told.stdout.split() == [b"hours", b"set()"]
+
+
+def test_training_loads_no_channel() -> None:
+    """An editor waits for it, and channels bring half a second of code along."""
+    asked = "import bot.commands.train, sys; sys.exit('bot.app' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], cwd=ROOT, timeout=60, check=False).returncode == 0

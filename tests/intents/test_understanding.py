@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from bot.decisions import Candidate, Understanding, Utterance
 from bot.errors import EngineFailed
 from bot.intents.understanding.normalise import plain
 from bot.intents.understanding.semantic import SemanticEngine
 from bot.intents.understanding.training import elsewhere, learn
 from bot.knowledge.editions import Edition
 from bot.knowledge.sameness import same_form
-from bot.messages import Candidate, Understanding, Utterance
 from bot.wording import language_of
 
 HERE = Path(__file__).parent
@@ -126,6 +126,23 @@ def test_a_mere_courtesy_is_what_was_said(courtesy: str) -> None:
 )
 def test_a_text_is_read_without_its_dress(typed: str, meant: str) -> None:
     assert plain(typed) == meant
+
+
+ROUNDABOUT = {
+    "我的 order 可以 cancel 吗": "order-cancel",
+    "😭😭我的包裹去哪了📦": "parcel-missing",
+    "WHERE CAN I SEE HOW MANY POINTS I HAVE???": "points",
+    "請問一下，發票要怎麼開呀，謝謝": "invoice-request",
+    "你好呀在吗，是这样的，上周我在你们家买了两盒茶叶送给我岳父，他老人家尝了一口说味道不太对，包装也有点压坏了，我自己"
+    "看了下确实不是很满意，东西还没怎么动过，一直放在柜子里，发票和盒子也都还在，所以我想问一下像这种情况现在还能不能退货，"
+    "怎么退，谢谢！": "return-goods",
+}
+
+
+@pytest.mark.parametrize("text", ROUNDABOUT)
+def test_mixed_languages_pictures_capitals_and_long_stories_are_understood(engine: SemanticEngine, text: str) -> None:
+    near = [one.intent for one in understood(engine, [text])[0].candidates[:3]]
+    assert ROUNDABOUT[text] in near
 
 
 SLIPS = {

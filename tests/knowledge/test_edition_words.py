@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -12,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import SettingError
+from bot.knowledge.confusions import Confusion
 from bot.knowledge.content import Bilingual
 from bot.knowledge.editions import Edition, Thresholds
 from bot.knowledge.entries import Base, Entry, load
 from bot.knowledge.phrases import DECLARED
+from bot.knowledge.topics import Topic, made
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC).timestamp()
 
@@ -43,6 +46,15 @@ def test_a_channel_with_its_own_words_gets_them(editor: Editor) -> None:
     edition = edition_of(editor.base())
     assert edition.answer("delivery-fee", "en", "twitter", NOW) == "Free over ¥99"
     assert edition.answer("delivery-fee", "en", "wechat", NOW) == "Free from ¥99."
+
+
+def test_the_first_wording_is_the_answer_and_all_of_them_can_be_had(editor: Editor) -> None:
+    editor.changes("en: Free from ¥99.", "en: {default: Free from ¥99., twitter: [Free over ¥99, From ¥99 it's free]}")
+    edition = edition_of(editor.base())
+    assert edition.answer("delivery-fee", "en", "twitter", NOW) == "Free over ¥99"
+    assert edition.wordings("delivery-fee", "en", "twitter", NOW) == ("Free over ¥99", "From ¥99 it's free")
+    assert edition.wordings("delivery-fee", "en", "wechat", NOW) == ("Free from ¥99.",)
+    assert edition.wordings("nothing-like-it", "en", "wechat", NOW) == ()
 
 
 def test_an_entry_that_only_leads_to_a_skill_has_no_words(editor: Editor) -> None:
@@ -97,7 +109,8 @@ def test_the_shipped_base_survives_the_journey_through_the_record() -> None:
 
 WORDS = st.text(min_size=1).filter(str.strip)
 BOTH = st.builds(Bilingual, zh=WORDS, en=WORDS)
-WORDINGS = WORDS | st.fixed_dictionaries({"default": WORDS}, optional={"wechat": WORDS, "twitter": WORDS})
+SEVERAL = WORDS | st.lists(WORDS, min_size=1, max_size=3)
+WORDINGS = SEVERAL | st.fixed_dictionaries({"default": SEVERAL}, optional={"wechat": SEVERAL, "twitter": SEVERAL})
 DAYS = st.none() | st.dates(date(2000, 1, 1), date(2100, 1, 1))
 ENTRIES = st.fixed_dictionaries(
     {
@@ -115,17 +128,51 @@ ENTRIES = st.fixed_dictionaries(
 ).map(Entry.model_validate)
 
 
-@given(st.lists(ENTRIES, max_size=4, unique_by=lambda entry: entry.id), st.floats(0, 1), st.integers(1, 10**6))
+CONFUSIONS = st.none() | st.lists(st.builds(Confusion, WORDS, WORDS, WORDS, st.floats(0, 1)), max_size=3).map(tuple)
+
+
+@given(
+    st.lists(ENTRIES, max_size=4, unique_by=lambda entry: entry.id), st.floats(0, 1), st.integers(1, 10**6), CONFUSIONS
+)
 def test_whatever_editors_write_comes_back_from_the_record_exactly(
-    entries: list[Entry], threshold: float, number: int
+    entries: list[Entry], threshold: float, number: int, confusions: tuple[Confusion, ...] | None
 ) -> None:
     phrases = MappingProxyType(dict.fromkeys(DECLARED, Bilingual(zh="好", en="{ok}")))
     by_id = MappingProxyType({entry.id: entry for entry in entries})
     stricter = MappingProxyType({entry.id: entry.target_precision or 0.9 for entry in entries})
-    edition = Edition(number, by_id, phrases, Thresholds(threshold, threshold / 2, stricter), "Europe/Berlin")
+    thresholds = Thresholds(threshold, threshold / 2, stricter)
+    edition = Edition(number, by_id, phrases, thresholds, "Europe/Berlin", confusions)
     again = Edition.from_json(number, edition.to_json())
     assert again == edition
     assert list(again.entries) == list(edition.entries)
+
+
+def test_what_has_one_wording_is_published_as_it_was_before_there_were_several(editor: Editor) -> None:
+    """So that the parts of a large base keep their names, and no process reads them again."""
+    editor.changes("en: Free from ¥99.", "en: {default: Free from ¥99., twitter: Free over ¥99}")
+    entries = tuple(editor.base().entries.values())
+    assert made("0" * 64, entries).name == "5fd2c4f07e7b29b4df2a53953b2e5422010ef8f90f130c8169660b7cc363fa5b"
+    (published,) = json.loads(edition_of(editor.base()).to_json())["entries"]
+    assert published["answers"] == {
+        "zh": {"default": "满 99 元包邮。"},
+        "en": {"default": "Free from ¥99.", "twitter": "Free over ¥99"},
+    }
+
+
+def test_several_wordings_are_published_as_a_list(editor: Editor) -> None:
+    editor.changes("en: Free from ¥99.", "en: [Free from ¥99., From ¥99 it's free]")
+    edition = edition_of(editor.base())
+    (published,) = json.loads(edition.to_json())["entries"]
+    assert published["answers"]["en"] == {"default": ["Free from ¥99.", "From ¥99 it's free"]}
+    assert Edition.from_json(1, edition.to_json()) == edition
+    topic = made("0" * 64, tuple(edition.entries.values()))
+    assert Topic(topic.name, topic.written).entries == topic.entries
+
+
+def test_an_edition_published_before_confusions_were_kept_says_nothing_of_them() -> None:
+    content = json.loads(edition_of(load(SHIPPED, SKILLS)).to_json())
+    del content["confusions"]
+    assert Edition.from_json(3, json.dumps(content)).confusions is None
 
 
 def test_an_edition_of_another_version_says_what_it_lacks_and_how_to_mend_it() -> None:

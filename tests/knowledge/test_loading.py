@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from editor import SKILLS, TOPIC, Editor
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.chinese import in_chinese
 from bot.errors import Mistake, SettingError
 from bot.knowledge.entries import load
 from bot.knowledge.sameness import same_form
@@ -29,7 +31,7 @@ def test_a_topic_in_order_is_read_with_its_owner_and_place(editor: Editor) -> No
     assert entry.owner == "orders"
     assert entry.examples.asked_in("zh") == ("包邮吗",)
     assert entry.answers is not None
-    assert entry.answers.said_in("en") == {"default": "Free from ¥99."}
+    assert entry.answers.said_in("en") == {"default": ("Free from ¥99.",)}
     assert base.places["delivery-fee"].at("answers", "en") == f"{editor.folder / 'delivery.yaml'}:11"
 
 
@@ -57,9 +59,9 @@ def test_what_was_read_can_not_be_changed(editor: Editor) -> None:
         ("[is delivery free]", "[99]", "en: [99]", "is not text", "quotes"),
         ("[is delivery free]", "is delivery free", "en: is", "tuple", "write"),
         ("en: Free from ¥99.", "en: # later", "en: # later", "is empty", "write some text"),
-        ("    answers:", "    answer:", "answer:", "not permitted", "spelling"),
-        ("owner: orders", "ownr: orders", "ownr:", "not permitted", "spelling"),
-        ("id: delivery-fee", "id: Delivery Fee", "id: Delivery Fee", "pattern", "write"),
+        ("    answers:", "    answer:", "answer:", "not permitted", "write answers, if that was meant"),
+        ("owner: orders", "ownr: orders", "ownr:", "not permitted", "write owner, if that was meant"),
+        ("id: delivery-fee", "id: Delivery Fee", "id: Delivery Fee", "no id", "small letters, digits and hyphens"),
         ("    answers:", "    handoff: sometimes\n    answers:", "handoff:", "'never' or 'always'", "write 'never'"),
         ("    answers:", "    signal: joy\n    answers:", "signal:", "'anger'", "write"),
         ("    answers:", "    target_precision: 95\n    answers:", "target_precision:", "less than 1", "write"),
@@ -105,7 +107,7 @@ def test_answers_may_differ_by_channel(editor: Editor) -> None:
     editor.changes("zh: 满 99 元包邮。", "zh: {default: 满 99 元包邮。, twitter: 满99包邮}")
     answers = editor.base().entries["delivery-fee"].answers
     assert answers is not None
-    assert answers.said_in("zh")["twitter"] == "满99包邮"
+    assert answers.said_in("zh")["twitter"] == ("满99包邮",)
 
 
 def test_a_channel_that_nobody_has_is_shown(editor: Editor) -> None:
@@ -118,6 +120,48 @@ def test_answers_by_channel_need_a_default(editor: Editor) -> None:
     mistake = editor.changes("zh: 满 99 元包邮。", "zh: {wechat: 包邮}").mistake()
     assert stands_at(mistake, editor, "wechat")
     assert mistake.wrong == "has no default"
+
+
+SHORT_LIST = "zh:\n        - 满 99 元包邮。\n        - 99 元起就包邮。"
+LONG_LIST = "zh:\n        default:\n          - 满 99 元包邮。\n          - 99 元起就包邮。"
+
+
+@pytest.mark.parametrize("written", [SHORT_LIST, LONG_LIST, "zh: [满 99 元包邮。, 99 元起就包邮。]"])
+def test_an_answer_may_be_said_in_several_wordings_the_first_first(editor: Editor, written: str) -> None:
+    answers = editor.changes("zh: 满 99 元包邮。", written).base().entries["delivery-fee"].answers
+    assert answers is not None
+    assert answers.said_on("wechat", "zh") == ("满 99 元包邮。", "99 元起就包邮。")
+    assert answers.said_on("wechat", "en") == ("Free from ¥99.",)
+
+
+@pytest.mark.parametrize("written", [SHORT_LIST, LONG_LIST])
+@pytest.mark.parametrize(
+    ("second", "wrong", "mend"),
+    [
+        ("满99元，包邮！", "says the same as line", "say it in other words, or remove it"),
+        ("{money} 元起", "{money} is no placeholder", "without braces"),
+        ("99", "is not text", "quotes"),
+        ("", "is empty", "write some text"),
+        ("[再来一条]", "is not text", "quotes"),
+    ],
+)
+def test_a_broken_wording_in_a_list_names_its_line_and_key(
+    editor: Editor, written: str, second: str, wrong: str, mend: str
+) -> None:
+    second = f'"{second}"' if second.startswith("{") else second
+    editor.changes("zh: 满 99 元包邮。", written.replace("99 元起就包邮。", f"{second} # here"))
+    mistake = editor.mistake()
+    assert stands_at(mistake, editor, "# here")
+    assert mistake.key == "entries.0.answers.zh.default.1"
+    assert wrong in mistake.wrong
+    assert mend in mistake.mend
+    assert all(re.search("[一-鿿]", in_chinese(words)) for words in (mistake.wrong, mistake.mend))
+
+
+def test_a_list_without_any_wording_is_shown(editor: Editor) -> None:
+    mistake = editor.changes("zh: 满 99 元包邮。", "zh: {default: 满 99 元包邮。, twitter: []}").mistake()
+    assert stands_at(mistake, editor, "twitter")
+    assert (mistake.key, mistake.wrong) == ("entries.0.answers.zh.twitter", "is empty")
 
 
 def test_a_placeholder_in_an_answer_is_shown(editor: Editor) -> None:

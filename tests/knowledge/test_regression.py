@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from editor import SHIPPED, SKILLS, TOPIC, Editor
 
+from bot.decisions import Candidate, Understanding, Utterance
 from bot.errors import Mistake
 from bot.intents.examining import reactions
 from bot.intents.understanding.semantic import SemanticEngine
@@ -19,7 +20,6 @@ from bot.knowledge.entries import load as load_base
 from bot.knowledge.entries import read
 from bot.knowledge.regression import PERSON, Case, Did, Judged, Reaction, Verdict, findings, judge, load
 from bot.knowledge.sameness import same_form
-from bot.messages import Candidate, Understanding, Utterance
 from bot.wording import language_of
 
 FILE = """\
@@ -120,10 +120,10 @@ def test_the_verdict_says_what_a_customer_would_make_of_it(
     assert [one.verdict for one in judge([case], [reaction])] == [verdict]
 
 
-def test_wrong_answers_are_errors_unneeded_handoffs_warnings_and_asking_back_is_fine(editor: Editor) -> None:
+def test_wrong_answers_are_errors_unneeded_handoffs_notes_and_asking_back_is_fine(editor: Editor) -> None:
     wrong = Reaction(Did.ANSWERED, ("refund",), 0.91)
     found = findings(judge([*cases(editor), cases(editor)[0]], [wrong, OFF, OFF, OFFER]))
-    assert [(one.severity, one.mistake.line) for one in found] == [(Severity.ERROR, 1), (Severity.WARNING, 2)]
+    assert [(one.severity, one.mistake.line) for one in found] == [(Severity.ERROR, 1), (Severity.NOTE, 2)]
     assert "is taken for refund (0.91), not delivery-fee" in found[0].mistake.wrong
     assert "goes to a person, though delivery-fee answers it" in found[1].mistake.wrong
 

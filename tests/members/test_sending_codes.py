@@ -10,10 +10,10 @@ import pytest
 from ground import MovableClock
 from linking_stage import Stage, set_up, shipped_words
 
+from bot.decisions import Effect
 from bot.errors import DeliveryFailed
 from bot.intents.linking import DAY, SEND_CODE
 from bot.members.sql import SqlMemberDirectory
-from bot.messages import Effect
 from bot.stores.record.tables import codes
 
 

@@ -10,10 +10,11 @@ import pytest
 from ground import MovableClock
 from wechat_shop import ACCOUNT
 
+from bot.decisions import Effect
 from bot.errors import DeliveryFailed
 from bot.members.linking import NoGateway
 from bot.members.senders import HttpCodeSender, RecordingSender, TextMessage
-from bot.messages import Conversation, Effect, Identity
+from bot.messages import Conversation, Identity
 from bot.ports import CodeSender
 from bot.simulators.wechat import Platform, running
 

@@ -10,7 +10,7 @@ from people import Agent
 from product import Product, eventually
 from webchat import At, Visitor, aside, texts
 
-from bot.app import DEMO_LOGIN
+from bot.site import DEMO_LOGIN
 
 pytestmark = pytest.mark.faults
 RETURNS = "怎么退货？"

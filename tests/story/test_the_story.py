@@ -10,7 +10,7 @@ import pytest
 from people import Agent, Follower, Json
 from product import Product, eventually
 
-from bot.app import DEMO_LOGIN
+from bot.site import DEMO_LOGIN
 
 pytestmark = pytest.mark.faults
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import pytest
-from browsing import DeskPage, PhonePage, barriers
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from browsing import DeskPage, PhonePage, Screens, on_every_screen
+from playwright.sync_api import Browser, expect
 from product import Product
 
-from bot.app import DEMO_LOGIN
+from bot.site import DEMO_LOGIN
 
 pytestmark = [pytest.mark.browser, pytest.mark.faults]
 
@@ -18,27 +17,14 @@ NUMBER = "13800000001"
 ODD = "能把我爷爷的名字刻在壶底吗？他下个月八十大寿"
 NOTE = "问过景德镇的师傅：刻底款五天，免费。"
 REPLY = "林小姐您好，可以的：请师傅刻底款，五天寄出，不另收费。"
-SIZES = ((1440, 900), (390, 844))
 
 
-@dataclass(slots=True)
-class Room:
-    """Screens beside each other, and what went wrong on any of them."""
+class Room(Screens):
+    """Screens beside each other, on one product."""
 
-    product: Product
-    chromium: Browser
-    problems: list[str] = field(default_factory=list)
-    contexts: list[BrowserContext] = field(default_factory=list)
-
-    def screen(self, locale: str = "zh-CN") -> Page:
-        context = self.chromium.new_context(
-            viewport={"width": 1440, "height": 900}, locale=locale, reduced_motion="reduce"
-        )
-        self.contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("console", lambda line: self.problems.append(line.text) if line.type == "error" else None)
-        return page
+    def __init__(self, product: Product, chromium: Browser) -> None:
+        super().__init__(chromium)
+        self.product = product
 
     def phone(self) -> PhonePage:
         return PhonePage(self.screen(), self.product.phone)
@@ -51,8 +37,7 @@ class Room:
 def room(product: Product, chromium: Browser) -> Iterator[Room]:
     room = Room(product, chromium)
     yield room
-    for context in room.contexts:
-        context.close()
+    room.close()
 
 
 def test_a_follower_and_two_agents_live_the_story_side_by_side(room: Room) -> None:
@@ -150,26 +135,12 @@ def at_the_desk(room: Room, locale: str) -> list[str]:
     page = room.screen(locale)
     page.goto(f"{room.product.site}/desk")
     found = on_every_screen(page, f"{locale} login")
-    page.locator("[name=login]").fill(DEMO_LOGIN[0])
-    page.locator("[name=password]").fill(DEMO_LOGIN[1])
-    page.locator("[name=password]").press("Enter")
+    page.locator("[autocomplete=username]").fill(DEMO_LOGIN[0])
+    page.locator("[autocomplete=current-password]").fill(DEMO_LOGIN[1])
+    page.locator("[autocomplete=current-password]").press("Enter")
     expect(page.locator("#live.on")).to_be_visible()
     expect(page.locator("#lines a").first).to_be_visible()
     found += on_every_screen(page, f"{locale} list")
     page.locator("#lines a").first.click()
     expect(page.locator("#thread .said").first).to_be_attached()
     return found + on_every_screen(page, f"{locale} case")
-
-
-def on_every_screen(page: Page, where: str) -> list[str]:
-    """Large and small, light and dark: what axe finds, and whether anything is wider than the screen."""
-    found = []
-    for width, height in SIZES:
-        page.set_viewport_size({"width": width, "height": height})
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            found += [f"{where} {width} {scheme}: {barrier}" for barrier in barriers(page)]
-        if page.evaluate("document.documentElement.scrollWidth") > width:
-            found.append(f"{where} {width}: wider than the screen")
-    page.set_viewport_size({"width": SIZES[0][0], "height": SIZES[0][1]})
-    return found

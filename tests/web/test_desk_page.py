@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
-from axe_playwright_python.sync_playwright import Axe
 from browsing import launched
-from front import PASSWORD, Front
 from ground import MovableClock
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
+from seats import Desk, barriers, desk_open
 from seeding import Ground
 
+from bot.cases import Role
 from bot.messages import Kind, Media, OutboxState, Reason
-from bot.stores.record.database import Database
-from bot.stores.record.tables import metadata, outbox
+from bot.stores.record.tables import events, outbox
+from bot.web.parts import DeskHours
 
 pytestmark = pytest.mark.browser
 EVIL = "<script>document.title='owned'</script><b>bold</b>"
@@ -31,73 +27,10 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
-class Desk:
-    """A running site, a seeded case, and pages of agents who have logged in."""
-
-    def __init__(self, chromium: Browser, address: str, ground: Ground, front: Front) -> None:
-        self.ground = ground
-        self.front = front
-        self._chromium = chromium
-        self._address = address
-        self._contexts: list[BrowserContext] = []
-        self.problems: list[str] = []
-
-    def seat(self, login: str, width: int = 1440, height: int = 900, scheme: str = "light") -> Page:
-        context = self._chromium.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,  # type: ignore[arg-type]
-            locale="en-GB",
-        )
-        self._contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("console", lambda line: self.problems.append(line.text) if "Content Security" in line.text else None)
-        page.goto(f"{self._address}/desk")
-        page.get_by_label("Login").fill(login)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
-        expect(page.get_by_text("Live", exact=True)).to_be_visible()
-        return page
-
-    def leave(self) -> None:
-        for context in self._contexts:
-            context.close()
-
-
 @pytest.fixture
 def desk(chromium: Browser, tmp_path: Path) -> Iterator[Desk]:
-    clock = MovableClock(time.time())
-    database = Database(f"sqlite:///{tmp_path / 'record.sqlite'}", clock.now)
-    with database.engine.begin() as connection:
-        metadata.create_all(connection)
-    front = Front(database, clock)
-    ground = Ground(database)
-    hire(front)
-    seed(ground, clock)
-    server = uvicorn.Server(uvicorn.Config(front.site, port=0, log_level="error", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    seated = Desk(chromium, f"http://127.0.0.1:{port}", ground, front)
-    yield seated
-    seated.leave()
-    server.should_exit = True
-    thread.join(timeout=20)
-    database.close()
-
-
-def hire(front: Front) -> None:
-    """In a thread of its own: the browser's driver already runs a loop in this one."""
-
-    async def both() -> None:
-        await front.hire("mei", name="Mei")
-        await front.hire("jun", name="Jun")
-
-    thread = threading.Thread(target=asyncio.run, args=(both(),))
-    thread.start()
-    thread.join()
+    with desk_open(chromium, tmp_path, {"mei": Role.AGENT, "jun": Role.AGENT}, seed) as seated:
+        yield seated
 
 
 def seed(ground: Ground, clock: MovableClock) -> None:
@@ -175,6 +108,40 @@ def test_a_doubtful_message_is_sent_again_only_after_a_second_thought(desk: Desk
     expect(mei.get_by_text("Waiting to be sent")).to_be_visible()
 
 
+def test_in_a_narrow_list_every_label_of_a_case_can_be_read(desk: Desk) -> None:
+    shouting = desk.ground.conversation(desk.ground.customer("Ann"), "brand-x", "twitter", thread="1790")
+    desk.ground.hears(shouting, "Hello?")
+    desk.ground.case(shouting, Reason.ASKED, priority=1)
+    line = desk.seat("mei", width=700).get_by_role("link", name="Ann")
+    box, tags = line.bounding_box(), line.locator(".tag")
+    assert box is not None
+    assert tags.count() == 3
+    for tag in tags.all():
+        label = tag.bounding_box()
+        assert label is not None
+        assert label["x"] + label["width"] <= box["x"] + box["width"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("wechat:45015", "Too late."),
+        ("window_used_up", "It works again once the customer writes."),
+        ("wechat:99999", "wechat:99999"),
+    ],
+)
+def test_why_a_message_was_not_sent_is_said_in_plain_words(desk: Desk, code: str, words: str) -> None:
+    (sent,) = desk.ground.rows(outbox)
+    desk.ground.change(outbox, sent.id, state="failed", error=code)
+    lone = desk.ground.conversation(desk.ground.customer("Ann"))
+    desk.ground.change(outbox, desk.ground.answers(lone, "We open at nine.", "hours"), state="failed", error=code)
+    mei = desk.seat("mei")
+    read(mei, "Emily")
+    expect(mei.get_by_role("log")).to_contain_text(words)
+    mei.get_by_role("button", name="may not have arrived").click()
+    expect(mei.get_by_role("listitem").filter(has_text="We open at nine.")).to_contain_text(words)
+
+
 def test_a_draft_survives_a_look_at_another_case(desk: Desk) -> None:
     mei = desk.seat("mei")
     read(mei, "Emily")
@@ -202,6 +169,82 @@ def test_on_a_phone_the_list_leads_to_the_case_and_back(desk: Desk) -> None:
     assert mei.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_what_may_not_have_arrived_is_decided_in_a_list_of_its_own(desk: Desk) -> None:
+    lost = desk.ground.conversation(desk.ground.customer("Ada"))
+    desk.ground.hears(lost, "Do you ship to Norway?")
+    failed = desk.ground.answers(lost, "We do, in a week.", "delivery.abroad", OutboxState.FAILED)
+    doubtful = desk.ground.answers(lost, "Anything else?", "small.else", OutboxState.IN_DOUBT)
+    mei = desk.seat("mei")
+    mei.get_by_role("button", name="2 may not have arrived").click()
+    assert "\n".join(barriers(mei)) == ""
+    mei.get_by_role("listitem").filter(has_text="We do, in a week.").get_by_role("button", name="Leave it").click()
+    expect(mei.get_by_text("We do, in a week.")).to_have_count(0)
+    mei.once("dialog", lambda dialog: dialog.accept())
+    mei.get_by_role("listitem").filter(has_text="Anything else?").get_by_role("button", name="Send again").click()
+    expect(mei.get_by_text("Nothing is left to decide.")).to_be_visible()
+    mei.get_by_role("button", name="Waiting").click()
+    expect(mei.get_by_text("2 may not have arrived")).to_have_count(0)
+    expect(mei.locator("#strays")).to_be_hidden()
+    assert [desk.ground.row(outbox, row).state for row in (failed, doubtful)] == ["left", "pending"]
+
+
+def test_an_ended_case_is_looked_up_and_read(desk: Desk) -> None:
+    mei = desk.seat("mei")
+    read(mei, "Tom")
+    mei.get_by_role("button", name="Resolve").click()
+    expect(mei.get_by_role("link", name="Tom")).to_have_count(0)
+    mei.get_by_role("button", name="Ended").click()
+    expect(mei.get_by_role("link", name="Tom")).to_be_visible()
+    mei.get_by_role("searchbox").fill("nobody of that name")
+    expect(mei.get_by_text("None was found.")).to_be_visible()
+    mei.get_by_role("searchbox").fill("tom")
+    read(mei, "Tom")
+    expect(mei.get_by_role("log").get_by_text("Where is my order?")).to_be_visible()
+    assert "\n".join(barriers(mei)) == ""
+
+
+def test_the_reasons_fold_away_once_the_case_is_taken(desk: Desk) -> None:
+    mei = desk.seat("mei")
+    read(mei, "Emily")
+    expect(mei.get_by_role("heading", name="What the bot understood")).to_be_visible()
+    mei.keyboard.press("c")
+    expect(mei.get_by_text("You have it")).to_be_visible()
+    expect(mei.get_by_role("heading", name="What the bot understood")).to_be_hidden()
+    mei.get_by_text("Why this is here").click()
+    expect(mei.get_by_role("heading", name="What the bot understood")).to_be_visible()
+    mei.keyboard.press("n")
+    mei.keyboard.type("ask the potter")
+    mei.keyboard.press("Enter")
+    expect(mei.get_by_role("log").get_by_text("ask the potter")).to_be_visible()
+    expect(mei.get_by_role("heading", name="What the bot understood")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 1440])
+def test_nothing_is_cut_or_wraps_on_a_laptop(desk: Desk, width: int) -> None:
+    mei = desk.seat("mei", width, 800)
+    read(mei, "Emily")
+    mei.keyboard.press("c")
+    expect(mei.get_by_text("You have it")).to_be_visible()
+    tags = mei.locator("#head .state")
+    assert tags.evaluate("state => state.scrollWidth <= state.clientWidth")
+    send, count = mei.locator("#send").bounding_box(), mei.locator("#count").bounding_box()
+    assert send is not None
+    assert count is not None
+    assert send["y"] <= count["y"] <= send["y"] + send["height"]
+
+
+def test_a_closed_desk_says_when_it_opens_and_what_customers_hear(desk: Desk) -> None:
+    desk.front.hours = DeskHours(False, "tomorrow at 9:00", "The team is off just now.")
+    mei = desk.seat("mei")
+    expect(mei.get_by_text("Closed, back tomorrow at 9:00")).to_have_count(2)
+    expect(mei.get_by_text("The team is off just now.")).to_be_visible()
+    assert "\n".join(barriers(mei)) == ""
+    desk.front.hours = DeskHours(True, "today at 21:00")
+    mei.reload()
+    expect(mei.get_by_text("Open until today at 21:00")).to_be_visible()
+    expect(mei.get_by_text("The team is off just now.")).to_have_count(0)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
 def test_the_desk_can_be_used_by_everybody(desk: Desk, width: int, height: int, scheme: str) -> None:
@@ -212,7 +255,33 @@ def test_the_desk_can_be_used_by_everybody(desk: Desk, width: int, height: int, 
     assert "\n".join(found) == ""
 
 
-def barriers(page: Page) -> list[str]:
-    """What axe finds, as rule and element."""
-    violations = Axe().run(page).response["violations"]
-    return [f"{rule['id']}: {node['html'][:160]}" for rule in violations for node in rule["nodes"]]
+def test_an_agent_notes_which_entry_would_have_answered(desk: Desk) -> None:
+    mei, jun = desk.seat("mei"), desk.seat("jun")
+    read(jun, "Emily")
+    read(mei, "Emily")
+    which = mei.get_by_role("region", name="Which entry would have answered?")
+    which.get_by_role("button", name="repair.start").press("Enter")
+    expect(which.get_by_text("Mei: repair.start")).to_be_visible()
+    expect(jun.get_by_role("region", name="Which entry would have answered?")).to_contain_text("Mei: repair.start")
+    expect(mei.get_by_role("log").get_by_text("Mei noted which entry answers this")).to_be_visible()
+    assert "\n".join(barriers(mei)) == ""
+    which.get_by_role("button", name="Change").press("Enter")
+    expect(which.get_by_role("button", name="returns.how")).to_be_focused()
+    which.get_by_role("button", name="None does").click()
+    expect(which.get_by_text("Mei: None does")).to_be_visible()
+    assert [row.entry for row in desk.ground.rows(events, type="corrected")] == ["repair.start", ""]
+
+
+def test_an_entry_the_bot_did_not_think_of_is_found_by_its_title(desk: Desk) -> None:
+    mei = desk.seat("mei", 390, 844)
+    read(mei, "Emily")
+    mei.get_by_text("The bot was not sure and did not guess.").click()
+    box = mei.get_by_role("combobox", name="Another entry")
+    box.fill("no such entry")
+    box.press("Enter")
+    expect(mei.get_by_text("There is no such entry; choose one from the list.")).to_be_visible()
+    box.fill("Delivery.Abroad")
+    box.press("Enter")
+    expect(mei.get_by_text("Mei: delivery.abroad")).to_be_visible()
+    assert "\n".join(barriers(mei)) == ""
+    assert mei.evaluate("document.documentElement.scrollWidth") <= 390

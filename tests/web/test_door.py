@@ -17,10 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.cases import CaseState, Role
-from bot.messages import Author, Decision, Kind, OutboxState, Reason
+from bot.decisions import Decision
+from bot.messages import Author, Kind, OutboxState, Reason
 from bot.stores.record.database import Database
 from bot.stores.record.tables import metadata
 from bot.web.login import own_path
+from bot.web.parts import Person, Showcase
 from bot.web.site import ROUTERS
 from bot.web.words import WORDS, preferred
 
@@ -169,7 +171,9 @@ def routes() -> Iterator[tuple[str, str, frozenset[Role]]]:
 def test_every_route_is_guarded_and_the_desk_is_for_those_who_work_at_it() -> None:
     desk = {path for _, path, roles in routes() if roles == DESK_ONLY}
     anybody = {path for _, path, roles in routes() if not roles}
-    assert anybody == {"/", "/login", "/language"}
+    assert anybody == {"/", "/login", "/language", "/demo"}
+    leads = {path for _, path, roles in routes() if roles == {Role.LEAD, Role.ADMIN}}
+    assert leads == {"/accounts"}
     assert {path for _, path, _ in routes() if "/desk" in path} == desk
     assert len(desk) > 10
 
@@ -214,6 +218,44 @@ def test_no_page_runs_anything_but_its_own_files(front: Front, path: str) -> Non
         assert not re.search(r"<script(?![^>]*(src=|application/json))|<style|\sstyle=|\son\w+=", answer.text)
 
     asyncio.run(story())
+
+
+def test_there_is_no_demo_page_and_no_frame_outside_demo_mode(front: Front) -> None:
+    async def story() -> None:
+        demo, login = await front.stranger().get("/demo"), await front.stranger().get("/login")
+        assert demo.status_code == 404
+        assert "frame-ancestors 'none'" in login.headers["content-security-policy"]
+        assert "Enter with the demo login" not in login.text
+
+    asyncio.run(story())
+
+
+def test_the_demo_page_frames_the_phones_and_the_desk_and_is_framed_by_nobody(
+    tmp_path: Path, clock: MovableClock
+) -> None:
+    people = (Person("林晓", "13800000001", "zh"), Person("Grace Miller", "+447700900123", "en"))
+    database = Database(f"sqlite:///{tmp_path / 'record.sqlite'}", clock.now)
+    metadata.create_all(database.engine)
+    front = Front(database, clock, demo=Showcase(("demo", PASSWORD), "http://127.0.0.1:8081", people))
+
+    async def story() -> None:
+        await front.hire("demo")
+        demo, login = await front.stranger().get("/demo"), await front.stranger().get("/login")
+        policy = demo.headers["content-security-policy"]
+        assert "frame-src 'self' http://127.0.0.1:8081;" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "frame-ancestors 'self'" in login.headers["content-security-policy"]
+        first, second = re.findall(r'src="http://127.0.0.1:8081/\?([^"]+)"', demo.text)
+        assert "as=Grace+Miller" in first
+        assert "%2B447700900123" in first
+        assert "lang=zh" in second
+        entrance = login.text.partition('class="demo"')[2].partition("</form>")[0]
+        form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', entrance))
+        assert {form["login"], form["password"]} == {"demo", PASSWORD}
+        assert (await front.stranger().post("/login", data=form)).headers["location"] == "/desk"
+
+    asyncio.run(story())
+    database.close()
 
 
 def test_a_large_body_is_refused(front: Front) -> None:

@@ -18,7 +18,7 @@ from bot.ports import LiveEvents, Mailbox
 BEAT = 1.0
 EACH = 8  # streams of one visitor: a ninth tab ends the oldest
 ALL = 4_000  # of this process
-REPLACED, CLOSING = "replaced", "closing"
+REPLACED = "replaced"
 
 Box = tuple[str, str]
 
@@ -90,12 +90,6 @@ class Lookout:
             if self._clock() >= next_look:
                 next_look = self._clock() + BEAT
                 await self._look(list(self._seats))
-
-    def close(self) -> None:
-        """The process stops: every stream ends as it should, and its reader turns to another process."""
-        for seats in self._seats.values():
-            for seat in seats:
-                seat.end(CLOSING)
 
     async def publish(self, account: str, handle: str) -> None:
         """The visitor's other tabs have something to read."""

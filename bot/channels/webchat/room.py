@@ -12,32 +12,29 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-import anyio
-from sse_starlette import EventSourceResponse
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from bot.channels.webchat import stream
 from bot.channels.webchat.channel import LARGEST_BODY, LONGEST_TEXT, WebChatChannel, bearer
 from bot.channels.webchat.gate import Gate, Rate, neighbourhood
 from bot.channels.webchat.lookout import Lookout
 from bot.channels.webchat.origins import Caller, caller_of, permission
 from bot.channels.webchat.refusals import refusal
+from bot.channels.webchat.stream import seen_last, told
 from bot.channels.webchat.visitors import DAY
 from bot.channels.webchat.widget import page, script
 from bot.errors import Refused, Unavailable
 from bot.messages import Inbound, Messages, RawRequest
 from bot.ports import Buckets, Clock, LiveEvents, Mailbox
+from bot.streams import stream
 from bot.telemetry import count
 
 SAYING = Rate(1.0, 10)  # one visitor's lines
 SAYING_HERE = Rate(10.0, 100)  # those of everybody at one address: an office, a campus, a mobile network's exit
 COMING = Rate(1.0, 30)  # tokens, by address
 LISTENING = Rate(0.5, 20)  # streams opened by one visitor
-PING = 15
 SLOWEST_READER = 30.0  # seconds in which a browser must take what it is sent
-GRACE = 3.0  # seconds for streams to end when the process stops
 PLAIN = {"x-content-type-options": "nosniff", "cache-control": "no-store", "referrer-policy": "no-referrer"}
 
 
@@ -133,14 +130,14 @@ class WebChatRoom:
             return response
         language = visit.language
         settings = channel.settings
-        told = {
+        welcome = {
             "token": "" if own else admitted.token,
             "title": getattr(settings.title, language),
             "welcome": self._house.phrase("welcome", language),
             "questions": getattr(settings.questions, language),
             "longest": LONGEST_TEXT,
         }
-        response = JSONResponse(told, headers=PLAIN)
+        response = JSONResponse(welcome, headers=PLAIN)
         if own and admitted.fresh:
             visit.remember(response, admitted.token)
         return response
@@ -151,22 +148,8 @@ class WebChatRoom:
         await self._gate.knock(f"webchat-listen:{visit.channel.name}:{handle}", LISTENING)
         self.lookout.room_for_one()
         box = (visit.channel.name, handle)
-        after = stream.seen_last(visit.request.headers.get("last-event-id", ""))
-        stopping = anyio.Event()
-
-        async def end_in_peace() -> None:
-            await stopping.wait()
-            self.lookout.close()
-
-        return EventSourceResponse(
-            stream.told(self._house.mailbox, self.lookout, box, after),
-            ping=PING,
-            send_timeout=SLOWEST_READER,
-            headers=PLAIN,
-            data_sender_callable=end_in_peace,
-            shutdown_event=stopping,
-            shutdown_grace_period=GRACE,
-        )
+        after = seen_last(visit.request.headers.get("last-event-id", ""))
+        return stream(told(self._house.mailbox, self.lookout, box, after), PLAIN, SLOWEST_READER)
 
     def _show(self, request: Request, parts: list[str]) -> Response:
         """The widget's script, and the page."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from sse_starlette import ServerSentEvent
 
@@ -25,7 +25,9 @@ def seen_last(last_event_id: str) -> int | None:
     return min(int(last_event_id), NEWEST)
 
 
-async def told(mailbox: Mailbox, lookout: Lookout, box: Box, after: int | None) -> AsyncIterator[ServerSentEvent]:
+async def told(
+    mailbox: Mailbox, lookout: Lookout, box: Box, after: int | None
+) -> AsyncGenerator[ServerSentEvent, None]:
     """Everything from `after` on, and what comes, until the reader goes or has opened too many other tabs."""
     state = ""
     with lookout.seat(box) as seat:

@@ -14,17 +14,7 @@ from bot.channels.wechat.settings import WeChatSettings
 from bot.channels.wechat.signature import Guard
 from bot.channels.wechat.windows import window_of
 from bot.errors import DeliveryFailed, Refused
-from bot.messages import (
-    Conversation,
-    Handshake,
-    Instant,
-    Limits,
-    Messages,
-    Outbound,
-    RawRequest,
-    RawResponse,
-    Sent,
-)
+from bot.messages import Conversation, Handshake, Instant, Limits, Messages, Outbound, RawRequest, RawResponse, Sent
 from bot.wording import clean
 
 LARGEST_BODY = 64 * 1024
@@ -68,6 +58,11 @@ class WeChatChannel:
             raise DeliveryFailed(f"{PREFIX}no-api", permanent=True)
         await self._client.send_text(message.handle, clean(message.text))
         return Sent()
+
+    async def typing(self, conversation: Conversation) -> None:
+        """The customer sees that somebody writes, where the account may send by itself. Raises DeliveryFailed."""
+        if self._client is not None:
+            await self._client.show_typing(conversation.identity.handle)
 
     def limits(self, conversation: Conversation, now: Instant) -> Limits:
         """2,047 bytes a message; by ourselves only in the window that the customer's last act has opened."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from bot.channels.wechat.api import Api
 from bot.channels.wechat.errcodes import PREFIX, TOKEN_REJECTED, failure
 from bot.channels.wechat.settings import WeChatSettings
 from bot.channels.wechat.tokens import AccessToken
 from bot.errors import DeliveryFailed
 from bot.ports import Clock, Tokens
+
+NOT_NOW = frozenset({45080, 45081})  # nothing said in the last 30 seconds; shown already
 
 
 class WeChatClient:
@@ -19,11 +23,14 @@ class WeChatClient:
 
     async def send_text(self, openid: str, text: str) -> None:
         """Send once; once more if the access token was rejected, then never again. Raises DeliveryFailed."""
-        token = await self._access.get()
-        code = await self._send(openid, text, token)
-        if code in TOKEN_REJECTED:
-            code = await self._send(openid, text, await self._access.replace(token))
+        code = await self._ask("send", {"touser": openid, "msgtype": "text", "text": {"content": text}})
         if code:
+            raise failure(code)
+
+    async def show_typing(self, openid: str) -> None:
+        """Show for 15 seconds that somebody writes [DOC api_typing]. Raises DeliveryFailed."""
+        code = await self._ask("typing", {"touser": openid, "command": "Typing"})
+        if code and code not in NOT_NOW:
             raise failure(code)
 
     async def check(self) -> None:
@@ -33,10 +40,14 @@ class WeChatClient:
     async def close(self) -> None:
         await self._api.close()
 
-    async def _send(self, openid: str, text: str, token: str) -> int:
-        """WeChat's errcode."""
-        message = {"touser": openid, "msgtype": "text", "text": {"content": text}}
-        answer = await self._api.post("/cgi-bin/message/custom/send", message, access_token=token)
+    async def _ask(self, what: str, content: Mapping[str, object]) -> int:
+        """WeChat's errcode; asked once more if the access token was rejected."""
+        token = await self._access.get()
+        code = await self._post(what, content, token)
+        return await self._post(what, content, await self._access.replace(token)) if code in TOKEN_REJECTED else code
+
+    async def _post(self, what: str, content: Mapping[str, object], token: str) -> int:
+        answer = await self._api.post(f"/cgi-bin/message/custom/{what}", content, access_token=token)
         code = answer.get("errcode")
         if not isinstance(code, int):
             raise DeliveryFailed(f"{PREFIX}unclear", ambiguous=True)

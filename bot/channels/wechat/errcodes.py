@@ -13,6 +13,9 @@ from bot.errors import DeliveryFailed
 PREFIX = "wechat:"
 TOKEN_REJECTED = frozenset({40001, 40014, 42001})
 
+# The reply window is over, or used up: a message of the customer opens it again.
+UNTIL_HEARD = frozenset({45015, 45047})
+
 # Seconds after which the same message may work. 45009 is a quota of the day, 45011 one of the minute.
 RETRY_AFTER: Mapping[int, float] = MappingProxyType({-1: 5.0, 45009: 3600.0, 45011: 60.0})
 
@@ -107,7 +110,8 @@ _WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
 def failure(code: int) -> DeliveryFailed:
     """What an errcode other than 0 means for the message. WeChat did answer, so it was certainly not delivered."""
     wait = RETRY_AFTER.get(code)
-    return DeliveryFailed(f"{PREFIX}{code}", permanent=wait is None, retry_after=wait)
+    shut = code in UNTIL_HEARD
+    return DeliveryFailed(f"{PREFIX}{code}", permanent=wait is None, retry_after=wait, until_heard=shut)
 
 
 def explain(code: str, language: str) -> str:

@@ -29,10 +29,13 @@ NOT_SHOWN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
+    """`about`: the tag that says whose message it is."""
+
     kind: Kind
     text: str = ""
     media: Media | None = None
     data: dict[str, str] = field(default_factory=dict)
+    about: str = "FromUserName"
 
 
 def meaning_of(fields: Fields) -> Meaning:
@@ -131,6 +134,14 @@ def _unsubscribe(_fields: Fields) -> Meaning:
     return Meaning(Kind.UNFOLLOW)
 
 
+def _closed_account(fields: Fields) -> Meaning:
+    """A WeChat user who is no more, told by the platform in its own name: what is known of them goes like that of
+    whoever unfollows. What somebody withdraws from web pages (user_authorization_revoke) we never had: an event.
+    [developers.weixin.qq.com/doc/service/guide/h5/authorization_change]
+    """
+    return Meaning(Kind.UNFOLLOW, about="OpenID") if fields.get("OpenID") else _other(fields)
+
+
 def _click(fields: Fields) -> Meaning:
     """A menu key is read like the text it stands for."""
     key = fact(fields, "EventKey")
@@ -144,5 +155,10 @@ def _other(fields: Fields) -> Meaning:
 
 
 _EVENTS: Mapping[str, Callable[[Fields], Meaning]] = MappingProxyType(
-    {"subscribe": _subscribe, "unsubscribe": _unsubscribe, "click": _click}
+    {
+        "subscribe": _subscribe,
+        "unsubscribe": _unsubscribe,
+        "user_authorization_cancellation": _closed_account,
+        "click": _click,
+    }
 )

@@ -14,7 +14,7 @@ from bot.messages import Inbound, Instant, Kind
 LONGEST_NAME = 128
 LONGEST_KEY = 200
 # Twice in one push, these leave open who wrote what to whom; such a push is refused, not guessed at.
-DECISIVE = frozenset({"ToUserName", "FromUserName", "CreateTime", "MsgId", "MsgID", "MsgType", "Event"})
+DECISIVE = frozenset({"ToUserName", "FromUserName", "OpenID", "CreateTime", "MsgId", "MsgID", "MsgType", "Event"})
 
 
 def inbound_of(account: str, fields: Fields, arrived: Instant, unfollow: Literal["erase", "anonymise"]) -> Inbound:
@@ -25,7 +25,7 @@ def inbound_of(account: str, fields: Fields, arrived: Instant, unfollow: Literal
     created = fields.get("CreateTime")
     return Inbound(
         account=account,
-        handle=name_in(fields, "FromUserName"),
+        handle=name_in(fields, meaning.about),
         dedup_key=dedup_key(fields),
         kind=meaning.kind,
         text=meaning.text,
@@ -47,12 +47,14 @@ def dedup_key(fields: Fields) -> str:
     """The same for every repeat of a push, and for no other push to the account.
 
     MsgId alone is not enough: it came back for several people who spoke at once [issue WxJava#333]; nor is sender and
-    second for events [issue weixin-java-tools#66]. Jobs carry MsgID. EventKey is free text and stands last, so that
-    nothing can be mistaken for it. A key too long for the record is hashed.
+    second for events [issue weixin-java-tools#66]. Jobs carry MsgID, what the platform tells of somebody OpenID.
+    EventKey is free text and stands last, so that nothing can be mistaken for it. A key too long for the record is
+    hashed.
     """
     parts = [fields.get("FromUserName"), fields.get("CreateTime"), fields.get("MsgId") or fields.get("MsgID")]
     if fields.get("Event"):
-        parts += [fields.get("Event").lower(), fields.get("Ticket"), fields.get("UserCardCode"), fields.get("EventKey")]
+        parts += [fields.get("Event").lower(), fields.get("Ticket"), fields.get("UserCardCode")]
+        parts += [fields.get("OpenID"), fields.get("EventKey")]
     key = "|".join(parts)
     return key if len(key) <= LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()
 

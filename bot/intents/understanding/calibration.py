@@ -12,15 +12,16 @@ Evidence: TypeAlias = npt.NDArray[np.float64]
 EVIDENCE = ("chance", "lead", "support", "own nearness", "lead in nearness", "always")
 _FLOOR = 1e-6
 _REACH = 4.0
-_STRANGE = 0.3
+_STRANGE = 0.1
 
 
 def evidence(scores: npt.NDArray[np.float32], nearness: npt.NDArray[np.float32]) -> Evidence:
     """One row per text, columns as in EVIDENCE, each about -3 to 3 and never beyond 4.
 
-    scores: logits per intent, and in the last column of being about something else. nearness: cosine similarity to
-    the nearest example per intent. Chance is the log odds of the first intent under the softmax, lead its distance to
-    the next best, support the sum of all intents' scores (energy): it is small for texts that resemble nothing.
+    scores: logits per intent, and in the last column of being about something else. nearness: cosine similarity, seen
+    from the base's middle, to the nearest example per intent. Chance is the log odds of the first intent under the
+    softmax, lead its distance to the next best, support the sum of all intents' scores (energy): it is small for texts
+    that resemble nothing.
     """
     rows = np.arange(len(scores))
     logits = scores.astype(np.float64)
@@ -32,8 +33,8 @@ def evidence(scores: npt.NDArray[np.float32], nearness: npt.NDArray[np.float32])
         np.log(chance / (1 - chance)) / 2,
         (peak - _others(logits, first)) / 3,
         (_total(logits[:, :-1]) - np.log(nearness.shape[1])) / 3,
-        (own - 0.6) / 0.15,
-        (own - _others(nearness, first)) / 0.15,
+        (own - 0.4) / 0.2,
+        (own - _others(nearness, first)) / 0.2,
         np.ones(len(rows)),
     )
     seen: Evidence = np.clip(np.stack(columns, axis=1), -_REACH, _REACH)

@@ -22,8 +22,9 @@ _ENOUGH = 1e-4
 _SHORTEST = 1e-6
 
 
-def lowest(loss: Loss, start: Point) -> Point:
-    """The point where `loss` (its value and slope at a point) is lowest, until a step gains less than 1 in 100,000."""
+def lowest(loss: Loss, start: Point, gain_wanted: float = _GAIN) -> Point:
+    """The point where `loss` (its value and slope at a point) is lowest, until a step gains less than 1 in 100,000, or
+    another share."""
     here, (value, slope) = start, loss(start)
     history: deque[tuple[Point, Point, float]] = deque(maxlen=_MEMORY)
     for _ in range(_STEPS):
@@ -34,7 +35,7 @@ def lowest(loss: Loss, start: Point) -> Point:
         there, low, tilt = found
         _remember(history, there - here, tilt - slope)
         gain, here, value, slope = value - low, there, low, tilt
-        if gain <= _GAIN * max(abs(value), 1.0):
+        if gain <= gain_wanted * max(abs(value), 1.0):
             break
     return here
 

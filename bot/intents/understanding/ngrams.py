@@ -1,12 +1,13 @@
-"""The letters of a text: character and word n-grams, hashed, so that names and typos count besides the meaning."""
+"""The letters of a text: character and word n-grams, so that names and typos count besides the meaning."""
 
 from __future__ import annotations
 
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,43 +16,57 @@ _RUN = re.compile(r"[㐀-鿿豈-﫿]+|[^\W_㐀-鿿豈-﫿]+")
 _HAN_LENGTHS = (1, 2, 3)
 _LETTER_LENGTHS = (3, 4, 5)
 _LONGEST_WORD = 40
+_NONE = np.zeros(1, np.uint32)
+Counted: TypeAlias = tuple[npt.NDArray[np.uint32], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
 class Grams:
-    """Which buckets (of `Letters.buckets`) a text's n-grams fall into, and with what weight; unit length together."""
+    """Which of the known n-grams (their places in `Letters.known`) a text holds, and with what weight; unit length
+    together."""
 
-    buckets: npt.NDArray[np.int32]
+    places: npt.NDArray[np.intp]
     weights: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """How much each bucket counts: `rarity` is the inverse document frequency (natural logarithm) per bucket."""
+    """The n-grams that count, by their checksums in ascending order (uint32), and the rarity of each: its inverse
+    document frequency (natural logarithm). Others, which nothing was learned about, are passed over."""
 
+    known: npt.NDArray[np.uint32]
     rarity: npt.NDArray[np.float32]
 
     def read(self, text: str) -> Grams:
-        """The n-grams of a plain text; of a text without letters, none."""
-        buckets, counts = count(text, len(self.rarity))
-        weights = (1 + np.log(counts)) * self.rarity[buckets]
+        """The n-grams of a plain text; of a text without any that is known, none."""
+        return self.weigh(count(text))
+
+    def weigh(self, counted: Counted) -> Grams:
+        """The same of what was counted in a text before."""
+        found, counts = counted
+        places = np.searchsorted(self.known, found)
+        places[places == len(self.known)] = 0
+        hits = self.known[places] == found
+        weights = (1 + np.log(counts[hits])) * self.rarity[places[hits]]
         length = float(np.sqrt(weights @ weights)) or 1.0
-        return Grams(buckets, (weights / length).astype(np.float32))
+        return Grams(places[hits], (weights / length).astype(np.float32))
 
 
-def learned(texts: list[str], buckets: int) -> Letters:
-    """The rarity of each bucket among `texts`."""
-    seen = np.zeros(buckets, np.int64)
-    for text in texts:
-        seen[count(text, buckets)[0]] += 1
-    return Letters((np.log((1 + len(texts)) / (1 + seen)) + 1).astype(np.float32))
+def learned(texts: Sequence[Counted], most: int) -> Letters:
+    """The n-grams of `texts`, as many as `most` of them: the commonest; at least one, so that there is a table."""
+    seen = np.concatenate([grams for grams, _ in texts] or [_NONE])
+    seen = seen if len(seen) else _NONE
+    grams, times = np.unique(seen, return_counts=True)
+    kept = np.sort(np.argsort(-times, kind="stable")[:most])
+    rarity = np.log((1 + len(texts)) / (1 + times[kept])) + 1
+    return Letters(grams[kept], rarity.astype(np.float32))
 
 
-def count(text: str, buckets: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """The buckets a text's n-grams fall into, ascending, and how many fall into each."""
-    counted = Counter(zlib.crc32(gram.encode()) % buckets for gram in _grams(text))
+def count(text: str) -> Counted:
+    """The checksums of a text's n-grams, each once and ascending, and how often it holds each."""
+    counted = Counter(zlib.crc32(gram.encode()) for gram in _grams(text))
     ordered = sorted(counted)
-    return np.array(ordered, np.int32), np.array([counted[bucket] for bucket in ordered], np.float32)
+    return np.array(ordered, np.uint32), np.array([counted[gram] for gram in ordered], np.float32)
 
 
 def _grams(text: str) -> Iterator[str]:

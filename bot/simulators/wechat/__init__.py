@@ -1,8 +1,8 @@
 """WeChat's side of an official account: followers, pushes, replies, tokens, customer-service messages, and a page."""
 
 from bot.simulators.wechat.account import MenuButton, Question, SimulatedAccount
-from bot.simulators.wechat.app import create_app, running, serve
-from bot.simulators.wechat.platform import Delivery, Platform, SystemClock
+from bot.simulators.wechat.app import ready, running, serve
+from bot.simulators.wechat.platform import Delivery, Platform
 
 __all__ = [
     "Delivery",
@@ -10,8 +10,7 @@ __all__ = [
     "Platform",
     "Question",
     "SimulatedAccount",
-    "SystemClock",
-    "create_app",
+    "ready",
     "running",
     "serve",
 ]

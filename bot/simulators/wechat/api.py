@@ -1,4 +1,4 @@
-"""The platform's API for accounts: /cgi-bin/stable_token and /cgi-bin/message/custom/send, with the faults switched on.
+"""The platform's API for accounts: /cgi-bin/stable_token, /cgi-bin/message/custom/send and .../typing, with the faults.
 
 Answers are HTTP 200 with errcode and errmsg, as WeChat's are; 503 only while the platform is "down".
 """
@@ -19,6 +19,7 @@ from bot.simulators.wechat.platform import Call, Platform
 from bot.simulators.wechat.tokens import TOO_OFTEN
 
 tencent = APIRouter(prefix="/cgi-bin")
+PROBING = "yingda-doctor"  # whose message to nobody only asks whether the account may send: no fault to show
 
 
 class Dropped(Response):
@@ -54,9 +55,20 @@ async def send_custom_message(request: Request, platform: Simulated, access_toke
     if unwell := await _unwell(platform):
         return unwell
     code = platform.send_custom_message(access_token, await request.body())
-    dropped = platform.take_fault("drop")
-    _note(platform, "custom/send", code, began, dropped)
+    dropped = platform.faults.take("drop")
+    asked_only = code == 40003 and request.headers.get("user-agent", "").startswith(PROBING)
+    _note(platform, "custom/send", code, began, dropped, asked_only)
     return Dropped() if dropped else JSONResponse(_error(code))
+
+
+@tencent.post("/message/custom/typing")
+async def show_typing(request: Request, platform: Simulated, access_token: str = "") -> Response:
+    began = time.monotonic()
+    if unwell := await _unwell(platform):
+        return unwell
+    code = platform.show_typing(access_token, await request.body())
+    _note(platform, "custom/typing", code, began)
+    return JSONResponse(_error(code))
 
 
 async def _unwell(platform: Platform) -> Response | None:
@@ -91,7 +103,9 @@ def _error(code: int) -> dict[str, Any]:
     return {"errcode": code, "errmsg": ERRORS.get(code, "switched on by hand")}
 
 
-def _note(platform: Platform, what: str, code: int, began: float, dropped: bool = False) -> None:
+def _note(
+    platform: Platform, what: str, code: int, began: float, dropped: bool = False, asked_only: bool = False
+) -> None:
     took = round((time.monotonic() - began) * 1000, 1)
-    outcome = "dropped" if dropped else "ok" if code == 0 else str(code)
+    outcome = "dropped" if dropped else "asked" if asked_only else "ok" if code == 0 else str(code)
     platform.note(Call(platform.clock.now(), "api", what, outcome, took=took))

@@ -8,16 +8,13 @@ here it counts as no answer and the next attempt keeps its time.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 import httpx
 
-from bot.errors import Mistake, SettingError
 from bot.simulators.wechat.envelope import Envelopes, Push, Reply
 from bot.simulators.wechat.xml import Malformed
 
@@ -63,27 +60,6 @@ class Verified:
     ok: bool
     status: int | None = None
     why: str = ""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name can only mean this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def checked_webhook(url: str, allow_remote: bool) -> str:
-    """The address if pushes may go there. Raises SettingError for what is no address, or not this machine."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingError(Mistake("simulator", 0, "webhook", f"{url} is no address", "write http://127.0.0.1:..."))
-    if not allow_remote and not is_loopback(parts.hostname):
-        mend = "simulate against this machine, or allow remote webhooks explicitly"
-        raise SettingError(Mistake("simulator", 0, "webhook", f"{parts.hostname} is not this machine", mend))
-    return url
 
 
 class Courier:

@@ -27,6 +27,9 @@ ERRORS = {
     45009: "reach max api daily quota limit",
     45015: "response out of time limit or subscription is canceled",
     45047: "out of response count limit",
+    45072: "invalid command",
+    45080: "no interaction with the user in the last 30 seconds",
+    45081: "the typing status is already shown",
     47001: "data format error",
     48001: "api unauthorized",
 }
@@ -67,6 +70,19 @@ def parse(body: bytes) -> CustomMessage:
     if not isinstance(kind, str) or not isinstance(content, dict):
         raise Unfit(40008)
     return CustomMessage(asked["touser"], kind, _shown(kind, content))
+
+
+def parse_typing(body: bytes) -> tuple[str, bool]:
+    """To whom, and whether typing begins (or ends). Raises Unfit."""
+    try:
+        asked = json.loads(body)
+    except ValueError as broken:
+        raise Unfit(47001) from broken
+    if not isinstance(asked, dict) or not isinstance(asked.get("touser"), str):
+        raise Unfit(47001)
+    if asked.get("command") not in ("Typing", "CancelTyping"):
+        raise Unfit(45072)
+    return asked["touser"], asked["command"] == "Typing"
 
 
 def _shown(kind: str, content: Mapping[str, Any]) -> str:

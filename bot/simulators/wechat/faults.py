@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,23 +21,3 @@ class Faults:
     drop: int = 0
     duplicate: int = 0
     swap: int = 0
-
-
-class FaultSwitch:
-    """The faults now on; the counted ones are used up as they happen."""
-
-    def __init__(self) -> None:
-        self.now = Faults()
-        self.happened: Counter[str] = Counter()
-
-    def set(self, faults: Faults) -> None:
-        self.now = faults
-
-    def take(self, name: str) -> bool:
-        """Whether the counted fault `name` happens this time."""
-        faults = asdict(self.now)
-        if faults[name] <= 0:
-            return False
-        self.now = Faults(**faults | {name: faults[name] - 1})
-        self.happened[name] += 1
-        return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from bot.simulators.wechat.people import Follower, NotFollowing, UnknownFollower
 from bot.simulators.wechat.platform import Platform
 from bot.simulators.wechat.quota import Quota
 from bot.simulators.wechat.utterances import Utterance
+from bot.streams import stream
 
 phone = APIRouter()
 Deed = Literal["text", "image", "voice", "video", "location", "link", "follow", "unfollow", "click", "event"]
@@ -138,8 +139,8 @@ async def verify(platform: Simulated) -> dict[str, Any]:
 
 @phone.get("/api/live")
 async def live(platform: Simulated) -> EventSourceResponse:
-    """Server-sent events: line, follower, call, sms, faults as JSON, and missed (ask for the state again)."""
-    return EventSourceResponse(_news(platform), ping=15)
+    """Server-sent events: line, follower, typing, call, sms, faults as JSON, and missed (ask for the state again)."""
+    return stream(_news(platform))
 
 
 def describe(someone: Follower, platform: Platform) -> dict[str, Any]:
@@ -151,11 +152,12 @@ def describe(someone: Follower, platform: Platform) -> dict[str, Any]:
         "name": someone.name,
         "phone": someone.phone,
         "following": someone.following,
-        "quota": {"left": quota.left(now), "until": quota.until(now)},
+        "quota": {"left": quota.left(now), "of": quota.of(now), "until": quota.until(now)},
+        "typing_until": platform.typing_until(someone.openid),
     }
 
 
-async def _news(platform: Platform) -> AsyncIterator[ServerSentEvent]:
+async def _news(platform: Platform) -> AsyncGenerator[ServerSentEvent, None]:
     async for news in platform.live.watch():
         about = describe(news.about, platform) if isinstance(news.about, Follower) else news.about
         data = about if isinstance(about, dict) or about is None else asdict(about)

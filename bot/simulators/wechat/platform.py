@@ -13,20 +13,22 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
-import time
 from collections import deque
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Literal
 
 from bot.ports import Clock
+from bot.simulators.clock import SystemClock
+from bot.simulators.faults import FaultSwitch
+from bot.simulators.live import Live
+from bot.simulators.loopback import checked_webhook
 from bot.simulators.wechat import utterances
 from bot.simulators.wechat.account import SimulatedAccount
-from bot.simulators.wechat.courier import ATTEMPTS, PATIENCE, Attempt, Courier, Outcome, Verified, checked_webhook
-from bot.simulators.wechat.custom_messages import CustomMessage, Unfit, parse
+from bot.simulators.wechat.courier import ATTEMPTS, PATIENCE, Attempt, Courier, Outcome, Verified
+from bot.simulators.wechat.custom_messages import CustomMessage, Unfit, parse, parse_typing
 from bot.simulators.wechat.envelope import Envelopes, Reply
-from bot.simulators.wechat.faults import Faults, FaultSwitch
-from bot.simulators.wechat.live import Live
+from bot.simulators.wechat.faults import Faults
 from bot.simulators.wechat.people import Follower, Line, NotFollowing, People, UnknownFollower
 from bot.simulators.wechat.sms import Sms, SmsInbox
 from bot.simulators.wechat.tokens import StableTokens
@@ -34,11 +36,8 @@ from bot.simulators.wechat.utterances import Utterance
 
 UNAVAILABLE = "该公众号提供的服务出现故障，请稍后再试"
 _CALLS_KEPT = 200
-
-
-class SystemClock:
-    def now(self) -> float:
-        return time.time()
+TYPING_AFTER = 30.0  # seconds since something was said, in which typing can be shown
+TYPING_LASTS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +88,16 @@ class Platform:
         self.allow_remote = allow_remote
         self.clock = clock or SystemClock()
         self.interval = interval
-        self.faults = FaultSwitch()
+        self.live = Live()
+        self.faults = FaultSwitch(Faults(), self.live)
         self.tokens = StableTokens(self.clock)
         self.sms = SmsInbox()
-        self.live = Live()
         self.calls: deque[Call] = deque(maxlen=_CALLS_KEPT)
         self._people = People(account.app_id)
         self._envelopes = Envelopes(account)
         self._courier = Courier(self._envelopes, webhook_url, interval)
         self._msg_ids = itertools.count(secrets.randbelow(2**62))
+        self._typing_until: dict[str, float] = {}
         self._held: set[asyncio.Event] = set()
         self._under_way: set[asyncio.Task[Delivery]] = set()
 
@@ -151,7 +151,7 @@ class Platform:
         sealed = self._envelopes.seal(openid, said, msg_id, self.clock.now())
         overtaken = tuple(self._held)
         await self._maybe_held_back()
-        copies = 2 if self.take_fault("duplicate") else 1
+        copies = 2 if self.faults.take("duplicate") else 1
         attempts = await self._courier.deliver(sealed, copies, lambda attempt: self._asked(line, said, attempt))
         for earlier in overtaken:
             earlier.set()
@@ -187,7 +187,7 @@ class Platform:
 
     async def _maybe_held_back(self) -> None:
         """With the fault `swap`: wait until a later push has been settled, at most for an interval."""
-        if not self.take_fault("swap"):
+        if not self.faults.take("swap"):
             return
         held = asyncio.Event()
         self._held.add(held)
@@ -250,22 +250,50 @@ class Platform:
         self._changed(replace(someone, quota=someone.quota.spent(now)))
         line = Line(self._people.next_id(), message.openid, "account", message.kind, message.text, now, "api")
         self._show(line)
+        if self.typing_until(message.openid):
+            self._types(message.openid, 0.0)
         return 0
+
+    def show_typing(self, access_token: str, body: bytes) -> int:
+        """Carry out a call of custom/typing; 0, or WeChat's error code.
+
+        It needs something said in the last 30 seconds, lasts 15 and is not repeated meanwhile; the next message ends
+        it (developers.weixin.qq.com/doc/service/api/customer/message/api_typing).
+        """
+        refusal = self.tokens.refusal(access_token) or (0 if self.account.permission else 48001)
+        if refusal:
+            return refusal
+        try:
+            openid, begins = parse_typing(body)
+            return self._typing(openid, begins, self.clock.now())
+        except Unfit as unfit:
+            return unfit.code
+        except UnknownFollower:
+            return 40003
+
+    def _typing(self, openid: str, begins: bool, now: float) -> int:
+        chat = self._people.chat(openid)
+        if begins and not (chat and now - chat[-1].at <= TYPING_AFTER):
+            return 45080
+        if begins and self.typing_until(openid) > now:
+            return 45081
+        self._types(openid, now + TYPING_LASTS if begins else 0.0)
+        return 0
+
+    def typing_until(self, openid: str) -> float:
+        """Until when the follower reads that somebody writes to them; 0 if nobody does."""
+        return self._typing_until.get(openid, 0.0)
+
+    def _types(self, openid: str, until: float) -> None:
+        self._typing_until[openid] = until
+        self.live.tell("typing", {"openid": openid, "until": until})
 
     def _switched_error(self) -> int:
         error = self.faults.now.error
-        return error if self.take_fault("error_times") else 0
+        return error if self.faults.take("error_times") else 0
 
     def set_faults(self, faults: Faults) -> None:
         self.faults.set(faults)
-        self.live.tell("faults", faults)
-
-    def take_fault(self, name: str) -> bool:
-        """Whether a counted fault happens this time; those who watch see it used up."""
-        happens = self.faults.take(name)
-        if happens:
-            self.live.tell("faults", self.faults.now)
-        return happens
 
     def deliver_text(self, phone: str, text: str, key: str) -> bool:
         """Let a text message arrive on a phone; False if `key` has arrived before."""

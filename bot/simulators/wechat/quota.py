@@ -39,6 +39,10 @@ class Quota:
     def left(self, now: float) -> int:
         return sum(window.left for window in self._open(now).values())
 
+    def of(self, now: float) -> int:
+        """How many there were when the open windows opened."""
+        return sum(_RULES[name][0] for name in self._open(now))
+
     def until(self, now: float) -> float | None:
         """When the last open window shuts; None if none is open."""
         return max((window.until for window in self._open(now).values()), default=None)

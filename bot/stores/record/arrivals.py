@@ -6,21 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.messages import Heard, Inbound, Instant, Kind
+from bot.stores.record.prepared import Among, Prepared
 from bot.stores.record.rows import CONVERSATION, conversation_of
 from bot.stores.record.tables import conversations, customers, identities
 from bot.turns import Work
 from bot.wording import new_id
 
 Key = tuple[str, str, str]
-_FIND = (
-    CONVERSATION.where(
-        identities.c.account.in_(bindparam("accounts", expanding=True)),
-        identities.c.handle.in_(bindparam("handles", expanding=True)),
-    )
+_FIND = Prepared(
+    CONVERSATION.where(Among(identities.c.account, "accounts"), Among(identities.c.handle, "handles"))
     .order_by(conversations.c.id)
     .with_for_update(of=conversations)
 )
@@ -86,7 +84,7 @@ class Thread:
 
     def moved(self) -> dict[str, Any]:
         return {
-            "b_id": self.id,
+            "id": self.id,
             "seq": self.seq,
             "inbound_seq": self.inbound_seq,
             "event_seq": self.event_seq,
@@ -98,28 +96,26 @@ class Thread:
         }
 
 
-def threads_of(
-    connection: Connection, inbounds: Sequence[Inbound], channels: Mapping[str, str], now: Instant
-) -> dict[Key, Thread]:
-    """The thread of every inbound message, by account, handle and public thread; locked until the transaction ends."""
-    found = _find(connection, inbounds)
-    missing = {_key(inbound) for inbound in inbounds} - found.keys()
-    if missing:
-        _make(connection, missing, channels, now)
-        found = _find(connection, inbounds)
-    return found
-
-
-def _key(inbound: Inbound) -> Key:
+def key_of(inbound: Inbound) -> Key:
+    """What tells threads apart: account, handle and public thread."""
     return inbound.account, inbound.handle, inbound.thread
 
 
-def _find(connection: Connection, inbounds: Sequence[Inbound]) -> dict[Key, Thread]:
-    wanted = {_key(inbound) for inbound in inbounds}
+def find_threads(connection: Connection, inbounds: Sequence[Inbound]) -> dict[Key, Thread]:
+    """The threads of inbound messages as far as there are any; locked until the transaction ends."""
+    wanted = {key_of(inbound) for inbound in inbounds}
     accounts, handles = {key[0] for key in wanted}, {key[1] for key in wanted}
-    rows = connection.execute(_FIND, {"accounts": sorted(accounts), "handles": sorted(handles)})
+    rows = _FIND.run(connection, accounts=sorted(accounts), handles=sorted(handles))
     keyed = (((row.account, row.handle, row.thread), row) for row in rows)
     return {key: Thread(row) for key, row in keyed if key in wanted}
+
+
+def make_threads(
+    connection: Connection, inbounds: Sequence[Inbound], channels: Mapping[str, str], now: Instant
+) -> dict[Key, Thread]:
+    """The threads of those who never wrote before; locked until the transaction ends."""
+    _make(connection, {key_of(inbound) for inbound in inbounds}, channels, now)
+    return find_threads(connection, inbounds)
 
 
 def _make(connection: Connection, missing: set[Key], channels: Mapping[str, str], now: Instant) -> None:

@@ -7,24 +7,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, or_, select
 
 from bot.cases import CaseEvent, CaseLine, CaseState, CaseView, Outgoing, TurnTrace
+from bot.decisions import Candidate, Trace
 from bot.desk.moves import OPEN
 from bot.desk.queue import in_order
 from bot.desk.thread import gravest, merged
-from bot.messages import (
-    Author,
-    Candidate,
-    Conversation,
-    Customer,
-    Instant,
-    Kind,
-    OutboxState,
-    Reason,
-    Said,
-    Trace,
-)
+from bot.messages import Author, Conversation, Customer, Instant, Kind, Media, OutboxState, Reason, Said
 from bot.stores.record.database import Database
 from bot.stores.record.rows import CONVERSATION, conversation_of, media_of
 from bot.stores.record.tables import (
@@ -48,7 +38,9 @@ _STEPS = (
     "resolved",
     "returned_to_bot",
     "resent",
+    "left",
     "withdrawn",
+    "corrected",
 )
 _spoken = messages.alias("spoken")
 _newest = (
@@ -91,8 +83,23 @@ class Board:
     async def case(self, case_id: str) -> CaseView | None:
         return await self._database.read(lambda connection: _view(connection, case_id, self._database.now(connection)))
 
+    async def ended(self, search: str, limit: int) -> list[CaseLine]:
+        wanted = _LINES.where(cases.c.ended_at > 0).order_by(cases.c.ended_at.desc(), cases.c.id.desc()).limit(limit)
+        if search:
+            wanted = wanted.where(_found_by(search))
+        return await self._database.read(lambda connection: [_line(row) for row in connection.execute(wanted)])
+
     async def pulse(self) -> Instant:
         return await self._database.read(_last_event)
+
+
+def _found_by(search: str) -> ColumnElement[bool]:
+    """Part of a name or handle in any case of letters, or how a case's id begins."""
+    theirs = exists().where(
+        identities.c.customer_id == cases.c.customer_id, identities.c.handle.icontains(search, autoescape=True)
+    )
+    named = customers.c.name.icontains(search, autoescape=True)
+    return or_(named, theirs, cases.c.id.startswith(search.lower(), autoescape=True))
 
 
 def _open_lines(connection: Connection) -> list[CaseLine]:
@@ -123,6 +130,7 @@ def _line(row: Row[Any]) -> CaseLine:
         row.said or "",
         Author(row.said_by or Author.CUSTOMER),
         Kind(row.said_kind or Kind.TEXT),
+        row.ended_at,
     )
 
 
@@ -198,13 +206,22 @@ def _said_line(row: Row[Any], worst: Outgoing | None) -> Said:
         row.text,
         row.at,
         row.by,
-        media_of(row.media),
+        _media(row),
         row.entry,
         row.edition,
         row.confidence,
         worst.state if worst else None,
         worst.error if worst else "",
+        json.loads(row.data) if row.kind == Kind.OVERHEARD.value and row.data else {},
     )
+
+
+def _media(row: Row[Any]) -> Media | None:
+    """A location has no media: where it is stands in its facts."""
+    if row.kind != Kind.LOCATION.value or not row.data:
+        return media_of(row.media)
+    facts = json.loads(row.data)
+    return Media(", ".join(facts[part] for part in ("lat", "lon") if part in facts), title=facts.get("label", ""))
 
 
 def _traces(connection: Connection, ids: Sequence[str]) -> tuple[TurnTrace, ...]:
@@ -218,7 +235,7 @@ def trace_of(text: str) -> Trace:
     """A trace as it is kept: its fields as JSON, candidates as objects of intent and confidence."""
     kept = json.loads(text)
     candidates = tuple(Candidate(one["intent"], one["confidence"]) for one in kept["candidates"])
-    return Trace(**(kept | {"candidates": candidates}))
+    return Trace(**(kept | {"candidates": candidates, "choices": tuple(kept.get("choices", ()))}))
 
 
 def _events(connection: Connection, ids: Sequence[str]) -> tuple[CaseEvent, ...]:
@@ -228,7 +245,7 @@ def _events(connection: Connection, ids: Sequence[str]) -> tuple[CaseEvent, ...]
         .order_by(events.c.at, events.c.conversation_id, events.c.seq)
     )
     return tuple(
-        CaseEvent(row.at, row.type, row.actor, row.conversation_id, json.loads(row.data) if row.data else {})
+        CaseEvent(row.at, row.type, row.actor, row.conversation_id, json.loads(row.data) if row.data else {}, row.entry)
         for row in rows
     )
 

@@ -13,10 +13,23 @@ from bot.desk import moves
 from bot.desk.moves import Move, Standing
 from bot.errors import NotAllowed, Stale
 from bot.messages import Author, Instant, Kind, OutboxState
-from bot.stores.record.casework import Held, carry, count_on, happened, hold, note_events, silence_bot
+from bot.stores.record.auditing import note_deed
+from bot.stores.record.casework import (
+    Held,
+    Loose,
+    carry,
+    count_on,
+    happened,
+    hold,
+    note_events,
+    send_once_more,
+    silence_bot,
+)
 from bot.stores.record.database import Database
+from bot.stores.record.posted import claim
 from bot.stores.record.rows import message_row
 from bot.stores.record.tables import cases, conversations, messages, outbox
+from bot.turns import Happened, Posting
 from bot.wording import clean, new_id
 
 
@@ -65,6 +78,13 @@ class Cases:
             return _note(connection, held, by, text)
 
         return await self._database.write(work)
+
+    async def correct(self, case_id: str, by: StaffMember, message_id: str, entry: str) -> None:
+        def work(connection: Connection) -> None:
+            held = hold(connection, case_id, self._database.now(connection))
+            _correct(connection, held, by, message_id, entry)
+
+        await self._database.write(work)
 
     async def send_again(self, case_id: str, outgoing_id: str, by: StaffMember, state: OutboxState) -> None:
         def work(connection: Connection) -> None:
@@ -119,6 +139,9 @@ def _is_said(connection: Connection, message_id: str) -> bool:
 
 def _say(connection: Connection, held: Held, by: StaffMember, reply: AgentReply, message_id: str) -> None:
     conversation = _allowed_conversation(held, by, reply)
+    posting = Posting(reply.text, reply.same_after)
+    if reply.same_after and not claim(connection, conversation.account, posting, held.now):
+        raise NotAllowed("said_lately")
     line = message_row(message_id, conversation.id, conversation.seq + 1, Author.AGENT, Kind.TEXT, held.now)
     connection.execute(insert(messages), [line | {"text": clean(reply.text), "by": by.id}])
     connection.execute(insert(outbox), [_parcel(line, piece, reply.state) for piece in reply.pieces])
@@ -129,6 +152,7 @@ def _say(connection: Connection, held: Held, by: StaffMember, reply: AgentReply,
         {"seq": conversation.seq + 1, "waiting": conversations.c.waiting + waiting},
     )
     note_events(connection, held, [conversation], happened("replied", by))
+    note_deed(connection, by.id, "replied", held.now, held.case.id)
     _touch(connection, held, waiting_since=0.0, agent_at=held.now)
 
 
@@ -138,6 +162,8 @@ def _allowed_conversation(held: Held, by: StaffMember, reply: AgentReply) -> Row
     except LookupError as strange:
         raise NotAllowed("elsewhere") from strange
     moves.reply(held.standing, by, conversation.id, held.ids)
+    if conversation.thread == Kind.OVERHEARD.value:
+        raise NotAllowed("overheard")
     return conversation
 
 
@@ -162,13 +188,25 @@ def _note(connection: Connection, held: Held, by: StaffMember, text: str) -> str
     connection.execute(insert(messages), [line | {"text": clean(text), "by": by.id}])
     count_on(connection, [conversation.id], {"seq": conversation.seq + 1})
     note_events(connection, held, [conversation], happened("noted", by))
+    note_deed(connection, by.id, "noted", held.now, held.case.id)
     if held.case.agent == by.id:
         _touch(connection, held, agent_at=held.now)
     return str(line["id"])
 
 
+def _correct(connection: Connection, held: Held, by: StaffMember, message_id: str, entry: str) -> None:
+    moves.correct(by)
+    theirs = (messages.c.id == message_id, messages.c.author == Author.CUSTOMER.value)
+    said = connection.execute(select(messages.c.conversation_id).where(*theirs)).scalar()
+    conversation = next((one for one in held.conversations if one.id == said), None)
+    if conversation is None:
+        raise LookupError(message_id)
+    what = Happened("corrected", by.id, entry=entry, data={"message": message_id})
+    note_events(connection, held, [conversation], what)
+    note_deed(connection, by.id, "corrected", held.now, message_id)
+
+
 def _send_again(connection: Connection, held: Held, by: StaffMember, outgoing_id: str, state: OutboxState) -> None:
-    """The row is the person's from now on: neither the bot's owner check nor a later claim stops it."""
     row = connection.execute(select(outbox).where(outbox.c.id == outgoing_id).with_for_update()).first()
     if row is None or row.message_id is None:
         raise LookupError(outgoing_id)
@@ -176,16 +214,7 @@ def _send_again(connection: Connection, held: Held, by: StaffMember, outgoing_id
     if conversation is None:
         raise NotAllowed("elsewhere")
     moves.send_again(held.standing, by, OutboxState(row.state))
-    connection.execute(
-        update(outbox)
-        .where(outbox.c.id == outgoing_id)
-        .values(
-            state=state.value, author=Author.AGENT.value, attempts=0, due_at=held.now, state_at=held.now, written=False
-        )
-    )
-    if state is OutboxState.WAITING:
-        count_on(connection, [conversation.id], {"waiting": conversations.c.waiting + 1})
-    note_events(connection, held, [conversation], happened("resent", by))
+    send_once_more(connection, Loose(row, conversation, held.now, held.case.id), by, state)
 
 
 def _touch(connection: Connection, held: Held, **values: float) -> None:

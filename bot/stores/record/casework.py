@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import Connection, Row, func, or_, select, update
 
 from bot.cases import CaseState, StaffMember
 from bot.desk.moves import Move, Standing
 from bot.errors import Stale
 from bot.messages import Author, Instant, OutboxState, Owner
+from bot.stores.record.auditing import note_deed
 from bot.stores.record.eventlog import EventEntry, append
 from bot.stores.record.rows import locked
 from bot.stores.record.tables import cases, conversations, customers, outbox, staff
@@ -69,6 +70,8 @@ def carry(connection: Connection, held: Held, move: Move, by: StaffMember | None
     _move_case(connection, held, move, agent)
     _tell_customer_row(connection, held, move)
     note_events(connection, held, held.conversations, happened(move.event, by, held.case.agent))
+    if by is not None:
+        note_deed(connection, by.id, move.event, held.now, held.case.id)
 
 
 def _move_conversations(
@@ -101,16 +104,21 @@ def _tell_customer_row(connection: Connection, held: Held, move: Move) -> None:
 
 
 def silence_bot(connection: Connection, held: Held) -> None:
-    """What the bot was about to say is not said any more."""
-    connection.execute(
-        update(outbox)
-        .where(
-            outbox.c.conversation_id.in_(held.ids),
-            outbox.c.state == OutboxState.PENDING.value,
-            outbox.c.author == Author.BOT.value,
-        )
-        .values(state=OutboxState.CANCELLED.value, state_at=held.now)
+    """What the bot was about to say is not said any more, nor what the platform would not take when it tried to."""
+    pending = outbox.c.state == OutboxState.PENDING.value
+    put_off = (outbox.c.state == OutboxState.WAITING.value) & (outbox.c.error != "")
+    theirs = outbox.c.conversation_id.in_(held.ids) & (outbox.c.author == Author.BOT.value)
+    cancelled = {"state": OutboxState.CANCELLED.value, "state_at": held.now}
+    connection.execute(update(outbox).where(theirs, pending).values(cancelled))
+    if connection.execute(update(outbox).where(theirs, put_off).values(cancelled)).rowcount:
+        _count_what_waits(connection, held.ids)
+
+
+def _count_what_waits(connection: Connection, ids: Sequence[str]) -> None:
+    left = select(func.count()).where(
+        outbox.c.conversation_id == conversations.c.id, outbox.c.state == OutboxState.WAITING.value
     )
+    count_on(connection, ids, {"waiting": left.scalar_subquery()})
 
 
 def happened(event: str, by: StaffMember | None, had: str | None = None) -> Happened:
@@ -122,9 +130,49 @@ def happened(event: str, by: StaffMember | None, had: str | None = None) -> Happ
 
 def note_events(connection: Connection, held: Held, rows: Sequence[Row[Any]], what: Happened) -> None:
     """Append one event to each of these conversations and count their event_seq on."""
-    entries = [EventEntry(row.id, row.event_seq + 1, row.channel, row.account, what, held.case.id) for row in rows]
-    append(connection, entries, held.now)
+    tell(connection, rows, what, held.now, held.case.id)
+
+
+def tell(
+    connection: Connection, rows: Sequence[Row[Any]], what: Happened, now: Instant, case_id: str | None = None
+) -> None:
+    """The same for conversations of no case. The caller has locked them."""
+    entries = [EventEntry(row.id, row.event_seq + 1, row.channel, row.account, what, case_id) for row in rows]
+    append(connection, entries, now)
     count_on(connection, [row.id for row in rows], {"event_seq": conversations.c.event_seq + 1})
+
+
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """An outgoing row and its conversation, locked until the transaction ends. case_id: for the log, if any."""
+
+    row: Row[Any]
+    conversation: Row[Any]
+    now: Instant
+    case_id: str | None = None
+
+
+def send_once_more(connection: Connection, loose: Loose, by: StaffMember, state: OutboxState) -> None:
+    """Put an outgoing row back to `state`, and log it.
+
+    The row is the person's from now on: neither the bot's owner check nor a later claim stops it.
+    """
+    fresh = {"author": Author.AGENT.value, "attempts": 0, "due_at": loose.now, "written": False}
+    _decided(connection, loose, by, "resent", {"state": state.value, **fresh})
+    if state is OutboxState.WAITING:
+        count_on(connection, [loose.conversation.id], {"waiting": conversations.c.waiting + 1})
+
+
+def leave_it(connection: Connection, loose: Loose, by: StaffMember) -> None:
+    """Nobody sends this row again: a person has decided so."""
+    _decided(connection, loose, by, "left", {"state": OutboxState.LEFT.value})
+
+
+def _decided(connection: Connection, loose: Loose, by: StaffMember, what: str, values: Mapping[str, Any]) -> None:
+    this = update(outbox).where(outbox.c.id == loose.row.id)
+    connection.execute(this.values({**values, "state_at": loose.now}))
+    tell(connection, [loose.conversation], happened(what, by), loose.now, loose.case_id)
+    note_deed(connection, by.id, what, loose.now, loose.row.id)
 
 
 def count_on(connection: Connection, ids: Sequence[str], values: Mapping[str, Any]) -> None:

@@ -11,34 +11,40 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from bot.messages import Author, Conversation, Instant, OutboxState, Owner
 from bot.stores.record import changes
-from bot.stores.record.bulk import Bulk
+from bot.stores.record.bulk import Moves
 from bot.stores.record.database import Database
 from bot.stores.record.directly import say_directly
 from bot.stores.record.intake import LEASE
 from bot.stores.record.opening import join_case, open_case
+from bot.stores.record.posted import already_posted, claim
+from bot.stores.record.prepared import Among, Prepared
 from bot.stores.record.replies import Sheet
 from bot.stores.record.rows import conversation_of, locked, oldest_unhandled
 from bot.stores.record.tables import OPEN, cases, conversations, outbox
+from bot.telemetry import noted
 from bot.turns import Committed, Parcel, Reply, TurnCommit, Work
 
 _KEPT = ("owner", "agent", "case_id", "version", "seq", "event_seq", "handled_seq", "slots", "waiting")
 _MOVED = (*_KEPT, "lease", "lease_until", "still_waiting_said")
-_MOVE = Bulk(
-    update(conversations)
-    .where(conversations.c.id == bindparam("b_id"))
-    .values({name: bindparam(name) for name in _MOVED})
-)
+_MOVE = Moves(conversations, "id", _MOVED)
 _FETCH = (
     update(outbox)
     .where(outbox.c.id.in_(bindparam("ids", expanding=True)))
     .values(state="offered", answers=bindparam("b_message"), state_at=bindparam("b_now"), written=False)
 )
+_RELEASE = (
+    update(outbox)
+    .where(outbox.c.conversation_id == bindparam("conversation"), outbox.c.state == OutboxState.WAITING.value)
+    .values(state=OutboxState.PENDING.value)
+)
 _STILL_HERE = (OutboxState.WAITING.value, OutboxState.PENDING.value)
-_ON_THEIR_WAY = select(outbox.c.conversation_id, outbox.c.state).where(
-    OPEN,
-    outbox.c.state.in_(("pending", "sending")),
-    outbox.c.conversation_id.in_(bindparam("ids", expanding=True)),
-    outbox.c.effect.is_(None),
+_ON_THEIR_WAY = Prepared(
+    select(outbox.c.conversation_id, outbox.c.state).where(
+        OPEN,
+        outbox.c.state.in_(("pending", "sending")),
+        Among(outbox.c.conversation_id, "ids"),
+        outbox.c.effect.is_(None),
+    )
 )
 _BOTS = (Owner.BOT.value, Owner.CLOSED.value)
 
@@ -57,8 +63,14 @@ class RecordTurns:
     async def waiting(self, conversation_id: str) -> list[Parcel]:
         return await self._database.read(lambda connection: _parcels(connection, conversation_id))
 
+    @noted("commit")
     async def commit(self, turns: Sequence[TurnCommit]) -> list[Committed]:
         return await self._database.write(lambda connection: self._commit(connection, turns))
+
+    async def posted(self, account: str, texts: Sequence[str], within: float) -> frozenset[str]:
+        return await self._database.read(
+            lambda connection: already_posted(connection, account, texts, self._database.now(connection) - within)
+        )
 
     async def queue_length(self) -> int:
         return await self._database.read(_queue_length)
@@ -69,7 +81,7 @@ class RecordTurns:
     def _notice(self, connection: Connection, conversation_id: str, text: str, body: bytes) -> None:
         row = locked(connection, [conversation_id])[conversation_id]
         sheet = Sheet(self._database.now(connection))
-        after = {"b_id": row.id, "seq": row.seq, "waiting": row.waiting}
+        after = {"id": row.id, "seq": row.seq, "waiting": row.waiting}
         sheet.line(Reply(text, Author.SYSTEM, state=OutboxState.OFFERED), after, body)
         sheet.write(connection)
         connection.execute(update(conversations).where(conversations.c.id == row.id).values(seq=after["seq"]))
@@ -114,7 +126,7 @@ class RecordTurns:
         if queue.sending:
             turn = _in_line(turn)
         after = _after(connection, turn, row, sheet.now)
-        if after is None:
+        if after is None or not (turn.posting is None or claim(connection, row.account, turn.posting, sheet.now)):
             return _lost(connection, turn)
         ids = self._won(connection, sheet, turn, row, after)
         return Committed(True, ids, self._follow_up(connection, sheet, turn, row, after), queue.sending)
@@ -124,11 +136,15 @@ class RecordTurns:
     ) -> tuple[str, ...]:
         if turn.fetched:
             after["waiting"] -= _fetch(connection, turn, sheet.now)
+        if turn.releases:
+            connection.execute(_RELEASE, {"conversation": row.id})
+            after["waiting"] = 0
         ids = sheet.say(turn, after, row)
         say_directly(connection, sheet, turn, row)
         for change in turn.changes:
             changes.apply(connection, change, turn.conversation, sheet.now)
-            after["waiting"] *= change.name != "forget"
+            after["waiting"] *= change.name not in ("forget", "silence")
+        changes.heard_again(connection, turn, row)
         return ids
 
     def _follow_up(
@@ -146,7 +162,7 @@ def _after(connection: Connection, turn: TurnCommit, row: Row[Any], now: Instant
     """The conversation's columns after the turn; None if a case it counts on is not as it was."""
     after: dict[str, Any] = {name: getattr(row, name) for name in _KEPT}
     after |= {
-        "b_id": row.id,
+        "id": row.id,
         "owner": turn.owner.value,
         "version": row.version + 1,
         "handled_seq": turn.message.seq,
@@ -180,9 +196,9 @@ def _queues(connection: Connection, turns: Sequence[TurnCommit]) -> Mapping[str,
     """By conversation, for the turns that are about to speak in a response."""
     queues = defaultdict[str, _Queue](_Queue)
     ids = [turn.conversation.id for turn in turns if turn.body is not None]
-    for conversation_id, state in connection.execute(_ON_THEIR_WAY, {"ids": ids}) if ids else ():
-        queues[conversation_id].pending += state == OutboxState.PENDING.value
-        queues[conversation_id].sending |= state == OutboxState.SENDING.value
+    for row in _ON_THEIR_WAY.run(connection, ids=ids) if ids else ():
+        queues[row.conversation_id].pending += row.state == OutboxState.PENDING.value
+        queues[row.conversation_id].sending |= row.state == OutboxState.SENDING.value
     return queues
 
 
@@ -247,4 +263,7 @@ def _parcels(connection: Connection, conversation_id: str) -> list[Parcel]:
 
 
 def _queue_length(connection: Connection) -> int:
-    return connection.execute(select(func.count()).select_from(cases).where(cases.c.state == "waiting")).scalar_one()
+    """Without those who were only overheard: they come after everybody."""
+    return connection.execute(
+        select(func.count()).select_from(cases).where(cases.c.state == "waiting", cases.c.priority >= 0)
+    ).scalar_one()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -14,15 +14,20 @@ from sqlalchemy.pool import QueuePool
 
 from bot.errors import Unavailable
 from bot.messages import Instant
+from bot.stores.record.carrying import Apart, Carrying, Joined
+from bot.stores.record.checkpoints import LARGEST_LOG, Checkpointed
 
 T = TypeVar("T")
 READERS = 4
 POSTGRES_WRITERS = 6
 DEADLOCK = "40P01"
+# A statement for each number of rows that may be written at once stays prepared.
+_SQLITE = {"check_same_thread": False, "cached_statements": 512}
 
 
 class Database:
-    """Runs functions of a connection in a transaction of their own, off the event loop. SQLite has one writer.
+    """Runs functions of a connection in transactions, off the event loop. SQLite has one writer, which takes what waits
+    into one transaction; a function may be run a second time where the first run was not committed.
 
     `clock` is the record's clock: by default the server's on PostgreSQL and the machine's on SQLite; tests give
     their own.
@@ -35,16 +40,29 @@ class Database:
         writers = 1 if self.sqlite else POSTGRES_WRITERS
         self._writer = _engine(url, writers, immediate=True)
         self._reader = _engine(url, READERS, immediate=False) if self.sqlite else self._writer
-        self._write_threads = ThreadPoolExecutor(writers, thread_name_prefix="record-write")
-        self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="record-read")
+        write, read = (partial(_transaction, engine) for engine in (self._writer, self._reader))
+        self._reads = Apart(read, READERS, "record-read")
+        self._writes: Carrying = (
+            Joined(Checkpointed(write, self._reads), "record-write")
+            if self.sqlite
+            else Apart(write, writers, "record-write")
+        )
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a writing transaction; committed when this returns. Raises Unavailable."""
-        return await self._run(self._write_threads, self._writer, work)
+        return await asyncio.wrap_future(self._writes.carry_out(work))
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a reading transaction. Raises Unavailable."""
-        return await self._run(self._read_threads, self._reader, work)
+        return await asyncio.wrap_future(self._reads.carry_out(work))
+
+    def read_here(self, work: Callable[[Connection], T]) -> T:
+        """`read` for those who are off the event loop already, and wait."""
+        return _transaction(self._reader, work)
+
+    def write_here(self, work: Callable[[Connection], T]) -> T:
+        """`write` for those who are off the event loop already, and wait."""
+        return _transaction(self._writer, work)
 
     def now(self, connection: Connection) -> Instant:
         """The record's own time, so that processes with wrong clocks agree on leases."""
@@ -55,8 +73,8 @@ class Database:
         return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
 
     def close(self) -> None:
-        for threads in (self._write_threads, self._read_threads):
-            threads.shutdown(wait=True)
+        for carrying in (self._writes, self._reads):
+            carrying.close()
         self._writer.dispose()
         self._reader.dispose()
 
@@ -64,9 +82,6 @@ class Database:
     def engine(self) -> Engine:
         """For those who set up tables."""
         return self._writer
-
-    async def _run(self, threads: ThreadPoolExecutor, engine: Engine, work: Callable[[Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(threads, _transaction, engine, work)
 
 
 def _transaction(engine: Engine, work: Callable[[Connection], T], again: bool = True) -> T:
@@ -88,8 +103,8 @@ def _transaction(engine: Engine, work: Callable[[Connection], T], again: bool = 
 def _engine(url: str, size: int, *, immediate: bool) -> Engine:
     if not url.startswith("sqlite"):
         return create_engine(_with_driver(url), pool_size=size, max_overflow=READERS, pool_pre_ping=True)
-    engine = create_engine(url, poolclass=QueuePool, pool_size=size, connect_args={"check_same_thread": False})
-    event.listen(engine, "connect", _set_up_sqlite)
+    engine = create_engine(url, poolclass=QueuePool, pool_size=size, connect_args=_SQLITE)
+    event.listen(engine, "connect", _set_up_writer if immediate else _set_up_reader)
     event.listen(engine, "begin", _begin_immediate if immediate else _begin)
     return engine
 
@@ -98,15 +113,25 @@ def _with_driver(url: str) -> str:
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
-def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    """WAL and FULL: a commit survives kill -9 and power loss; a lock is waited for at most one second."""
+def _set_up_writer(connection: Any, _record: Any) -> None:
+    _set_up_sqlite(connection, 16_000)
+
+
+def _set_up_reader(connection: Any, _record: Any) -> None:
+    _set_up_sqlite(connection, 2_000)
+
+
+def _set_up_sqlite(connection: Any, cache: int) -> None:
+    """WAL and FULL: a commit survives kill -9 and power loss; a lock is waited for at most one second. `cache` in
+    kilobytes; the system's own lies behind it."""
     connection.isolation_level = None
     for setting in (
         "journal_mode=WAL",
         "synchronous=FULL",
         "busy_timeout=1000",
         "foreign_keys=ON",
-        "cache_size=-32000",
+        f"wal_autocheckpoint={LARGEST_LOG}",
+        f"cache_size=-{cache}",
     ):
         connection.execute(f"PRAGMA {setting}")
 

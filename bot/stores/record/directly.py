@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.messages import Owner
+from bot.messages import OutboxState, Owner
 from bot.stores.record.replies import Sheet
 from bot.stores.record.rows import json_text
 from bot.stores.record.tables import conversations
@@ -28,9 +29,10 @@ def say_directly(connection: Connection, sheet: Sheet, turn: TurnCommit, row: Ro
     private = _private(connection, sheet, row)
     if private.owner in (Owner.QUEUE.value, Owner.AGENT.value):
         return
-    after = {"b_id": private.id, "seq": private.seq, "waiting": private.waiting}
+    after = {"id": private.id, "seq": private.seq, "waiting": private.waiting}
     for reply in replies:
-        sheet.reply(turn, reply, after)
+        waits = reply.asked_first and not private.heard_at
+        sheet.reply(turn, replace(reply, state=OutboxState.WAITING) if waits else reply, after)
     connection.execute(
         update(conversations)
         .where(conversations.c.id == private.id)

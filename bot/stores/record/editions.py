@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import Connection, func, insert, select, text, update
 
 from bot.errors import Stale
 from bot.stores.record.database import Database
-from bot.stores.record.tables import active_edition, editions
+from bot.stores.record.tables import active_edition, edition_parts, editions
 
 _THE_ONE = 1  # active_edition has a single row
 
@@ -25,14 +27,22 @@ class RecordEditions:
         """An edition's content (JSON) and trained model. Raises LookupError."""
         return await self._database.read(lambda connection: _load(connection, number))
 
-    async def publish(self, content: str, model: bytes, by: str, based_on: int) -> int:
-        """Write the next edition and make it active if `based_on` still is; its number. Raises Stale."""
+    async def publish(
+        self, content: str, model: bytes, by: str, based_on: int, parts: Mapping[str, bool] | None = None
+    ) -> int:
+        """Write the next edition and make it active if `based_on` still is; its number. Raises Stale.
+
+        parts: the names of those that it refers to, and whether each is of its model; `RecordParts` keeps them already.
+        """
 
         def work(connection: Connection) -> int:
             number = _activate_next(connection, based_on)
             at = self._database.now(connection)
             edition = {"number": number, "content": content, "model": model, "at": at, "by": by}
             connection.execute(insert(editions).values(edition))
+            if parts:
+                rows = [{"edition": number, "part": name, "learned": parts[name]} for name in sorted(parts)]
+                connection.execute(insert(edition_parts), rows)
             return number
 
         return await self._database.write(work)

@@ -6,14 +6,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from bot.messages import Instant
-from bot.stores.record.bulk import Bulk
+from bot.stores.record.bulk import Inserts
 from bot.stores.record.tables import events
 from bot.turns import Happened
 
-_APPEND = Bulk(insert(events))
+_APPEND = Inserts(events)
 
 
 @dataclass(frozen=True, slots=True)

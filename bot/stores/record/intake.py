@@ -8,45 +8,42 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.messages import Author, Inbound, Instant, Kind, OutboxState
 from bot.stores.record import eventlog
-from bot.stores.record.arrivals import MOVED, Thread, threads_of
-from bot.stores.record.bulk import Bulk
+from bot.stores.record.arrivals import MOVED, Key, Thread, find_threads, key_of, make_threads
+from bot.stores.record.bulk import Inserts, Moves
+from bot.stores.record.cursors import move
 from bot.stores.record.database import Database
+from bot.stores.record.prepared import Among, Prepared
 from bot.stores.record.rows import json_text, locked, media_text, message_row
 from bot.stores.record.tables import cases, conversations, messages, outbox, receipts
-from bot.turns import Accepted, Delivered, Happened
+from bot.telemetry import noted
+from bot.turns import Accepted, Delivered, Happened, Moved
 from bot.wording import new_id
 
 LEASE = 20.0
-_SILENT = frozenset({Kind.EVENT, Kind.OUTCOME, Kind.UNFOLLOW})
-_RECEIPT_COLUMNS = (receipts.c.message_id,)
-_NEW_RECEIPTS = {
-    "sqlite": sqlite.insert(receipts).on_conflict_do_nothing().returning(*_RECEIPT_COLUMNS),
-    "postgresql": postgresql.insert(receipts).on_conflict_do_nothing().returning(*_RECEIPT_COLUMNS),
-}
+_SILENT = frozenset({Kind.EVENT, Kind.OUTCOME, Kind.UNFOLLOW, Kind.OVERHEARD})
+_RECEIPTS = Inserts(receipts, once=True)
 _REPEAT = (
     update(receipts)
     .where(receipts.c.account == bindparam("a"), receipts.c.dedup_key == bindparam("k"))
     .values(attempt=receipts.c.attempt + 1)
     .returning(receipts.c.message_id, receipts.c.conversation_id, receipts.c.attempt)
 )
-_RECEIPT_PLACE = Bulk(
+_RECEIPT_PLACE = (
     update(receipts)
     .where(receipts.c.account == bindparam("a"), receipts.c.dedup_key == bindparam("k"))
     .values(conversation_id=bindparam("conversation"))
 )
-_INSERT_MESSAGES = Bulk(messages.insert())
-_MOVE_ON = Bulk(
-    update(conversations)
-    .where(conversations.c.id == bindparam("b_id"))
-    .values({name: bindparam(name) for name in MOVED})
+_WHICH = Prepared(
+    select(receipts.c.message_id).where(Among(receipts.c.account, "accounts"), Among(receipts.c.dedup_key, "keys"))
 )
-_NOTED = (
+_MESSAGES = Inserts(messages)
+_MOVE_ON = Moves(conversations, "id", MOVED)
+_NOTED = Prepared(
     update(outbox)
-    .where(outbox.c.answers.in_(bindparam("ids", expanding=True)), outbox.c.state == OutboxState.OFFERED.value)
+    .where(Among(outbox.c.answers, "ids"), outbox.c.state == OutboxState.OFFERED.value)
     .values(written=True)
 )
 
@@ -57,9 +54,33 @@ class _Batch:
 
     now: Instant
     holder: str
-    message_rows: list[dict[str, Any]] = field(default_factory=list)
-    places: list[dict[str, str]] = field(default_factory=list)
+    lease: float
+    threads: dict[Key, Thread] = field(default_factory=dict)
+    messages: list[dict[str, Any]] = field(default_factory=list)
     entries: list[eventlog.EventEntry] = field(default_factory=list)
+
+    def arrive(self, thread: Thread, inbound: Inbound, id_: str) -> Accepted:
+        """Give the message its place, and the thread's lease to us if it is free."""
+        self.threads[key_of(inbound)] = thread
+        thread.seq += 1
+        thread.inbound_seq = thread.seq
+        thread.event_seq += 1
+        self.messages.append(_inbound_row(inbound, id_, thread, self.now))
+        self.entries.append(_received(thread, inbound))
+        if inbound.kind not in _SILENT and thread.opens_window(inbound.kind, self.now):
+            thread.heard(self.now, inbound.kind)
+        held = thread.take_lease(self.holder, self.now, self.lease)
+        work = thread.work(id_, inbound, self.now) if held and not thread.behind else None
+        return Accepted(id_, thread.id, 1, held, work)
+
+    def write(self, connection: Connection) -> None:
+        _MESSAGES.run(connection, self.messages)
+        _MOVE_ON.run(connection, [thread.moved() for thread in self.threads.values()])
+        eventlog.append(connection, self.entries, self.now)
+        held = sorted({thread.case for thread in self.threads.values() if thread.case and thread.asked})
+        if held:
+            idle = and_(cases.c.id.in_(held), cases.c.waiting_since == 0)
+            connection.execute(update(cases).where(idle).values(waiting_since=self.now))
 
 
 class RecordIntake:
@@ -72,15 +93,21 @@ class RecordIntake:
         self._channels = channels
         self._lease = lease
 
-    async def accept(self, inbounds: Sequence[Inbound]) -> list[Accepted]:
-        return await self._database.write(lambda connection: self._accept(connection, inbounds))
+    @noted("accept")
+    async def accept(self, inbounds: Sequence[Inbound], moved: Moved | None = None) -> list[Accepted]:
+        def work(connection: Connection) -> list[Accepted]:
+            if moved is not None:
+                move(connection, moved)
+            return self._accept(connection, inbounds)
+
+        return await self._database.write(work)
 
     async def replied(self, account: str, dedup_key: str) -> Delivered | None:
-        """Read-only as long as there is nothing to serve: many requests may be looking, many times a second."""
-        found = await self._database.read(lambda connection: _replied(connection, account, dedup_key))
-        if found is None or found.state is not OutboxState.OFFERED:
-            return found
-        return await self._database.write(lambda connection: self._ask_again(connection, account, dedup_key))
+        """Read-only: many requests may be looking, many times a second."""
+        return await self._database.read(lambda connection: _replied(connection, account, dedup_key))
+
+    async def serve_again(self, outbox_id: str) -> None:
+        await self._database.write(lambda connection: self._serve_again(connection, outbox_id))
 
     async def offer(self, outbox_id: str, body: bytes) -> bool:
         """A repeat can carry a reply that is not on its way yet; False if it is, or if earlier ones come first."""
@@ -88,74 +115,43 @@ class RecordIntake:
 
     async def written(self, message_ids: Sequence[str]) -> None:
         """Note that the responses to these messages were written to the platform's connection."""
-        await self._database.write(lambda connection: connection.execute(_NOTED, {"ids": list(message_ids)}))
+        await self._database.write(lambda connection: _NOTED.run(connection, ids=list(message_ids)))
 
     async def take_up(self, limit: int) -> list[str]:
         return await self._database.write(lambda connection: self._take_up(connection, limit))
 
     def _accept(self, connection: Connection, inbounds: Sequence[Inbound]) -> list[Accepted]:
+        """Threads are locked before receipts are written, in every process."""
         now = self._database.now(connection)
-        ids = [new_id() for _ in inbounds]
-        new = self._receipts(connection, inbounds, ids, now)
-        fresh = [inbound for inbound, id_ in zip(inbounds, ids, strict=True) if id_ in new]
-        threads = threads_of(connection, fresh, self._channels, now) if fresh else {}
-        batch = _Batch(now, self._holder)
-        arrived = {
-            id_: self._arrive(batch, threads[inbound.account, inbound.handle, inbound.thread], inbound, id_)
-            for inbound, id_ in zip(inbounds, ids, strict=True)
-            if id_ in new
-        }
-        if fresh:
-            _write(connection, batch, threads.values())
-        repeats = _repeats(connection, [one for one, id_ in zip(inbounds, ids, strict=True) if id_ not in new])
+        known = find_threads(connection, inbounds)
+        named = [(new_id(), inbound) for inbound in inbounds]
+        new = _receive(connection, named, known, now)
+        fresh = [(id_, inbound) for id_, inbound in named if id_ in new]
+        threads = known | self._newcomers(connection, [one for _, one in fresh if key_of(one) not in known], now)
+        batch = _Batch(now, self._holder, self._lease)
+        arrived = {id_: batch.arrive(threads[key_of(inbound)], inbound, id_) for id_, inbound in fresh}
+        batch.write(connection)
+        repeats = _repeats(connection, [inbound for id_, inbound in named if id_ not in new])
         return [
-            arrived[id_] if id_ in new else repeats[inbound.account, inbound.dedup_key].pop(0)
-            for inbound, id_ in zip(inbounds, ids, strict=True)
+            arrived[id_] if id_ in new else repeats[inbound.account, inbound.dedup_key].pop(0) for id_, inbound in named
         ]
 
-    def _receipts(
-        self, connection: Connection, inbounds: Sequence[Inbound], ids: Sequence[str], now: Instant
-    ) -> frozenset[str]:
-        """The ids of those that were never received before. Sorted, so that two processes never wait in a circle."""
-        rows = [
-            {
-                "account": one.account,
-                "dedup_key": one.dedup_key,
-                "message_id": id_,
-                "conversation_id": "",
-                "attempt": 1,
-                "at": now,
-            }
-            for one, id_ in zip(inbounds, ids, strict=True)
+    def _newcomers(self, connection: Connection, inbounds: Sequence[Inbound], now: Instant) -> dict[Key, Thread]:
+        """New threads, and their names in the receipts that were written without."""
+        if not inbounds:
+            return {}
+        made = make_threads(connection, inbounds, self._channels, now)
+        places = [
+            {"a": one.account, "k": one.dedup_key, "conversation": made[key_of(one)].id}
+            for one in sorted(inbounds, key=_receipt_key)
         ]
-        rows.sort(key=lambda row: (row["account"], row["dedup_key"]))
-        return frozenset(connection.execute(_NEW_RECEIPTS[connection.dialect.name], rows).scalars())
+        connection.execute(_RECEIPT_PLACE, places)
+        return made
 
-    def _arrive(self, batch: _Batch, thread: Thread, inbound: Inbound, id_: str) -> Accepted:
-        """Give the message its place, and the thread's lease to us if it is free."""
-        thread.seq += 1
-        thread.inbound_seq = thread.seq
-        thread.event_seq += 1
-        row = _inbound_row(inbound, id_, thread, batch.now)
-        batch.message_rows.append(row)
-        batch.places.append({"a": inbound.account, "k": inbound.dedup_key, "conversation": thread.id})
-        what = Happened("received", inbound.kind.value if inbound.kind is Kind.OUTCOME else "customer")
-        batch.entries.append(
-            eventlog.EventEntry(thread.id, thread.event_seq, thread.channel, inbound.account, what, thread.case)
-        )
-        if inbound.kind not in _SILENT and thread.opens_window(inbound.kind, batch.now):
-            thread.heard(batch.now, inbound.kind)
-        held = thread.take_lease(batch.holder, batch.now, self._lease)
-        work = thread.work(id_, inbound, batch.now) if held and not thread.behind else None
-        return Accepted(id_, thread.id, 1, held, work)
-
-    def _ask_again(self, connection: Connection, account: str, dedup_key: str) -> Delivered | None:
-        """An offered reply is asked for again: it stays open for as long again."""
-        now = self._database.now(connection)
-        found = _replied(connection, account, dedup_key)
-        if found is not None and found.state is OutboxState.OFFERED:
-            connection.execute(update(outbox).where(outbox.c.id == found.id).values(state_at=now, written=False))
-        return found
+    def _serve_again(self, connection: Connection, outbox_id: str) -> None:
+        still = (outbox.c.id == outbox_id, outbox.c.state == OutboxState.OFFERED.value)
+        again = {"state_at": self._database.now(connection), "written": False}
+        connection.execute(update(outbox).where(*still).values(again))
 
     def _offer(self, connection: Connection, outbox_id: str, body: bytes) -> bool:
         """The conversation is locked before its rows, as turns and claims do."""
@@ -189,11 +185,38 @@ class RecordIntake:
         return ids
 
 
+def _receipt_key(inbound: Inbound) -> tuple[str, str]:
+    return inbound.account, inbound.dedup_key
+
+
+def _receive(
+    connection: Connection, named: Sequence[tuple[str, Inbound]], known: Mapping[Key, Thread], now: Instant
+) -> frozenset[str]:
+    """Write receipts; the ids of the messages that were never received before. Sorted, so that two processes never wait
+    in a circle."""
+    rows: list[dict[str, Any]] = [
+        {
+            "account": one.account,
+            "dedup_key": one.dedup_key,
+            "message_id": id_,
+            "conversation_id": known[key_of(one)].id if key_of(one) in known else "",
+            "attempt": 1,
+            "at": now,
+        }
+        for id_, one in sorted(named, key=lambda pair: _receipt_key(pair[1]))
+    ]
+    ids = frozenset(id_ for id_, _ in named)
+    if _RECEIPTS.run(connection, rows) == len(rows):
+        return ids
+    accounts, keys = ([row[name] for row in rows] for name in ("account", "dedup_key"))
+    return ids & set(_WHICH.run(connection, accounts=accounts, keys=keys).scalars())
+
+
 def _repeats(connection: Connection, inbounds: Sequence[Inbound]) -> dict[tuple[str, str], list[Accepted]]:
     """What came of each repeat, by account and key. In the order of the keys, so that two processes that were sent the
     same repeats never wait in a circle."""
     counted = defaultdict[tuple[str, str], list[Accepted]](list)
-    for account, key in sorted((inbound.account, inbound.dedup_key) for inbound in inbounds):
+    for account, key in sorted(map(_receipt_key, inbounds)):
         row = connection.execute(_REPEAT, {"a": account, "k": key}).one()
         counted[account, key].append(Accepted(row.message_id, row.conversation_id, row.attempt))
     return counted
@@ -238,6 +261,11 @@ def _count_waiting(connection: Connection, conversation_id: str, more: int) -> N
         connection.execute(update(conversations).where(conversations.c.id == conversation_id).values(count_on))
 
 
+def _received(thread: Thread, inbound: Inbound) -> eventlog.EventEntry:
+    what = Happened("received", inbound.kind.value if inbound.kind is Kind.OUTCOME else "customer")
+    return eventlog.EventEntry(thread.id, thread.event_seq, thread.channel, inbound.account, what, thread.case)
+
+
 def _inbound_row(inbound: Inbound, id_: str, thread: Thread, now: Instant) -> dict[str, Any]:
     author = Author.SYSTEM if inbound.kind is Kind.OUTCOME else Author.CUSTOMER
     return message_row(id_, thread.id, thread.seq, author, inbound.kind, now) | {
@@ -246,15 +274,3 @@ def _inbound_row(inbound: Inbound, id_: str, thread: Thread, now: Instant) -> di
         "data": json_text(inbound.data) if inbound.data else None,
         "dedup_key": inbound.dedup_key,
     }
-
-
-def _write(connection: Connection, batch: _Batch, threads: Any) -> None:
-    _INSERT_MESSAGES.run(connection, batch.message_rows)
-    _RECEIPT_PLACE.run(connection, batch.places)
-    _MOVE_ON.run(connection, [thread.moved() for thread in threads])
-    eventlog.append(connection, batch.entries, batch.now)
-    held = sorted({thread.case for thread in threads if thread.case and thread.asked})
-    if held:
-        connection.execute(
-            update(cases).where(and_(cases.c.id.in_(held), cases.c.waiting_since == 0)).values(waiting_since=batch.now)
-        )

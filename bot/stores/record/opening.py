@@ -55,5 +55,5 @@ def _case_row(id_: str, turn: TurnCommit, case: NewCase, now: Instant) -> dict[s
         "detail": case.detail,
         "entry": case.entry,
         "opened_at": now,
-        "waiting_since": now,
+        "waiting_since": now if case.waits else 0.0,
     }

@@ -9,15 +9,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, case, exists, or_, select, update
 
-from bot.messages import Author, Effect, Instant, Outbound, OutboxState, Owner
+from bot.decisions import Effect
+from bot.messages import Author, Instant, Outbound, OutboxState, Owner
 from bot.stores.record import eventlog
 from bot.stores.record.database import Database
 from bot.stores.record.rows import conversation_of, locked, seen
-from bot.stores.record.tables import OPEN, conversations, outbox
+from bot.stores.record.tables import OPEN, conversations, messages, outbox
 from bot.turns import Delivered, Due, Happened
 
 OFFER_LASTS = 20.0
 _SETTLED = {OutboxState.FAILED: "delivery_failed", OutboxState.IN_DOUBT: "delivery_in_doubt"}
+_AGAIN = (OutboxState.PENDING, OutboxState.WAITING)
 o, before = outbox.c, outbox.alias("before")
 _EARLIER = exists().where(
     before.c.conversation_id == o.conversation_id,
@@ -29,7 +31,7 @@ _EARLIER = exists().where(
         and_(before.c.state == "offered", ~before.c.written, before.c.state_at > bindparam("offers")),
     ),
 )
-_WAY = select(o.id, o.conversation_id, o.seq, o.attempts, o.author, o.text, o.effect)
+_WAY = select(o.id, o.conversation_id, o.seq, o.attempts, o.author, o.text, o.effect, o.answers, o.error)
 _DUE = (
     _WAY.where(OPEN, o.state == "pending", o.due_at <= bindparam("now"), ~_EARLIER)
     .order_by(o.id)
@@ -44,12 +46,23 @@ _SENDING = (
     .where(o.id.in_(bindparam("ids", expanding=True)))
     .values(state="sending", attempts=o.attempts + 1, state_at=bindparam("b_now"))
 )
+_HELD = select(conversations.c.id).where(
+    conversations.c.account == bindparam("account"), (conversations.c.thread == "") == bindparam("private")
+)
+_SAME_WAY = (
+    select(o.id)
+    .where(OPEN, o.state == "pending", o.due_at < bindparam("until"), o.effect.is_(None))
+    .where(o.conversation_id.in_(_HELD))
+    .with_for_update(skip_locked=True)
+)
+_PUT_OFF = update(outbox).where(o.id.in_(_SAME_WAY)).values(due_at=bindparam("until"))
 _SETTLE = (
     update(outbox)
     .where(o.id == bindparam("b_id"), o.state == "sending")
     .values(
         state=bindparam("b_state"),
         error=bindparam("b_error"),
+        attempts=o.attempts - bindparam("b_untried"),
         platform_id=bindparam("b_platform"),
         due_at=bindparam("b_due"),
         state_at=bindparam("b_now"),
@@ -69,7 +82,11 @@ class RecordOutbox:
         return await self._database.write(lambda connection: self._take(connection, limit))
 
     async def settle(self, delivered: Sequence[Delivered]) -> None:
-        await self._database.write(lambda connection: self._settle(connection, delivered))
+        """What it was not time for puts off everything else that goes the same way: however much waits there, nobody
+        asks for each of it whether it may go yet."""
+        ways = await self._database.write(lambda connection: self._settle(connection, delivered))
+        if ways:
+            await self._database.write(lambda connection: _put_off(connection, ways))
 
     async def close_offers(self, age: float) -> int:
         return await self._database.write(lambda connection: self._close_offers(connection, age))
@@ -85,16 +102,20 @@ class RecordOutbox:
         connection.execute(_SENDING, {"ids": [row.id for row in rows], "b_now": now})
         return _dues(connection, rows)
 
-    def _settle(self, connection: Connection, delivered: Sequence[Delivered]) -> None:
-        """Conversations are locked before their rows, in the order of their ids, as turns and claims do."""
+    def _settle(self, connection: Connection, delivered: Sequence[Delivered]) -> dict[_Route, Instant]:
+        """Conversations are locked before their rows, in the order of their ids, as turns and claims do. The ways that
+        are closed now, and until when."""
         now, news = self._database.now(connection), {one.id: one for one in delivered}
         talks = locked(connection, _talks_of(connection, delivered))
         rows = connection.execute(_UNDER_WAY, {"ids": list(news)}).all()
-        if rows:
-            fates = [_Fate(talks[row.conversation_id], row, _or_cancelled(news[row.id], row, talks)) for row in rows]
-            connection.execute(_SETTLE, [_settlement(fate.now, now) for fate in fates])
-            _count_in_window(connection, [fate for fate in fates if fate.now.state is OutboxState.SENT])
-            _tell(connection, [fate for fate in fates if fate.now.state in _SETTLED], now)
+        if not rows:
+            return {}
+        fates = [_Fate(talks[row.conversation_id], row, _or_cancelled(news[row.id], row, talks)) for row in rows]
+        connection.execute(_SETTLE, [_settlement(fate.now, now) for fate in fates])
+        _count_in_window(connection, [fate for fate in fates if fate.now.state is OutboxState.SENT])
+        _count_waiting(connection, [fate for fate in fates if fate.now.state is OutboxState.WAITING])
+        _tell(connection, [fate for fate in fates if fate.now.state in _SETTLED], now)
+        return _closed(fates)
 
     def _close_offers(self, connection: Connection, age: float) -> int:
         """Nobody asked again: the platform has the reply, unless our process died before writing it."""
@@ -110,16 +131,33 @@ class RecordOutbox:
 
 def _dues(connection: Connection, rows: Sequence[Any]) -> list[Due]:
     talks = seen(connection, sorted({row.conversation_id for row in rows}))
-    return [_due(row, talks[row.conversation_id]) for row in rows]
+    return [_due(row, talks[row.conversation_id], _answered(connection, row, talks)) for row in rows]
 
 
-def _due(row: Any, talk: Row[Any]) -> Due:
+def _answered(connection: Connection, row: Any, talks: Mapping[str, Row[Any]]) -> Mapping[str, str]:
+    """The facts of what a public reply is a reply to: the message it answers, for people's words the newest one."""
+    if not talks[row.conversation_id].thread or row.effect is not None:
+        return {}
+    heard = select(messages.c.data).where(messages.c.conversation_id == row.conversation_id)
+    this = heard.where(messages.c.id == row.answers) if row.answers else heard.where(messages.c.dedup_key.is_not(None))
+    data = connection.execute(this.order_by(messages.c.seq.desc()).limit(1)).scalar()
+    return json.loads(data) if data else {}
+
+
+def _due(row: Any, talk: Row[Any], answers: Mapping[str, str]) -> Due:
     conversation = conversation_of(talk)
     if row.effect is not None:
         effect = json.loads(row.effect)
         return Due(row.id, conversation, row.attempts + 1, effect=Effect(effect["name"], effect["arguments"]))
     message = Outbound(
-        row.id, talk.account, conversation.identity.handle, conversation.thread, row.text, Author(row.author)
+        row.id,
+        talk.account,
+        conversation.identity.handle,
+        conversation.thread,
+        row.text,
+        Author(row.author),
+        answers=answers,
+        last_error=row.error,
     )
     return Due(row.id, conversation, row.attempts + 1, message)
 
@@ -134,6 +172,7 @@ def _settlement(one: Delivered, now: Instant) -> dict[str, Any]:
         "b_id": one.id,
         "b_state": one.state.value,
         "b_error": one.error,
+        "b_untried": 0 if one.tried else 1,
         "b_platform": one.platform_id,
         "b_due": one.retry_at,
         "b_now": now,
@@ -149,10 +188,34 @@ class _Fate:
     now: Delivered
 
 
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """How messages leave: an account's public threads, or its private conversations, have limits of their own."""
+
+    account: str
+    private: bool
+
+
+def _closed(fates: Sequence[_Fate]) -> dict[_Route, Instant]:
+    """The ways that somebody found closed, and until when; the nearest opening is looked at first."""
+    closed: dict[_Route, Instant] = {}
+    for fate in fates:
+        if fate.now.state is OutboxState.PENDING and not fate.now.tried and fate.row.effect is None:
+            way = _Route(fate.talk.account, not fate.talk.thread)
+            closed[way] = min(closed.get(way, fate.now.retry_at), fate.now.retry_at)
+    return closed
+
+
+def _put_off(connection: Connection, ways: Mapping[_Route, Instant]) -> None:
+    """In a transaction of its own, which holds no conversation and waits for nobody."""
+    for way, until in ways.items():
+        connection.execute(_PUT_OFF, {"account": way.account, "private": way.private, "until": until})
+
+
 def _or_cancelled(one: Delivered, row: Any, talks: Mapping[str, Row[Any]]) -> Delivered:
     """What the bot was about to say again is not said any more once a person has claimed the conversation."""
     claimed = talks[row.conversation_id].owner == Owner.AGENT.value
-    if one.state is OutboxState.PENDING and row.author == Author.BOT.value and claimed and row.effect is None:
+    if one.state in _AGAIN and row.author == Author.BOT.value and claimed and row.effect is None:
         return replace(one, state=OutboxState.CANCELLED)
     return one
 
@@ -163,6 +226,13 @@ def _count_in_window(connection: Connection, sent: Sequence[_Fate]) -> None:
         if fate.row.effect is None:
             this = update(conversations).where(conversations.c.id == fate.talk.id)
             connection.execute(this.values(sent_in_window=conversations.c.sent_in_window + 1))
+
+
+def _count_waiting(connection: Connection, put_off: Sequence[_Fate]) -> None:
+    """What the platform will not take now goes out when the customer writes again."""
+    for fate in put_off:
+        this = update(conversations).where(conversations.c.id == fate.talk.id)
+        connection.execute(this.values(waiting=conversations.c.waiting + 1))
 
 
 def _tell(connection: Connection, fates: Sequence[_Fate], now: Instant) -> None:

@@ -6,17 +6,18 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert
+from sqlalchemy import Connection, Row
 
-from bot.messages import Effect, Instant, Kind, OutboxState, Trace
+from bot.decisions import Effect, Trace
+from bot.messages import Instant, Kind, OutboxState
 from bot.stores.record import eventlog
-from bot.stores.record.bulk import Bulk
+from bot.stores.record.bulk import Inserts
 from bot.stores.record.rows import json_text, message_row
 from bot.stores.record.tables import messages, outbox, traces
 from bot.turns import Reply, TurnCommit
 from bot.wording import new_id
 
-_MESSAGES, _OUTBOX, _TRACES = (Bulk(insert(table)) for table in (messages, outbox, traces))
+_MESSAGES, _OUTBOX, _TRACES = (Inserts(table) for table in (messages, outbox, traces))
 
 
 @dataclass(slots=True)
@@ -56,7 +57,7 @@ class Sheet:
         """One line of the conversation and the outbox row that carries it; the row's id."""
         after["seq"] += 1
         after["waiting"] += reply.state is OutboxState.WAITING
-        message = message_row(new_id(), after["b_id"], after["seq"], reply.author, Kind.TEXT, self.now) | {
+        message = message_row(new_id(), after["id"], after["seq"], reply.author, Kind.TEXT, self.now) | {
             "text": reply.text,
             "by": reply.author.value,
             "entry": reply.entry,
@@ -84,7 +85,7 @@ class Sheet:
 def _outbox_row(after: dict[str, Any], answers: str | None, now: Instant) -> dict[str, Any]:
     return {
         "id": new_id(),
-        "conversation_id": after["b_id"],
+        "conversation_id": after["id"],
         "seq": after["seq"],
         "message_id": None,
         "answers": answers,

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, select
 
 from bot.messages import Author, Conversation, Heard, Identity, Kind, Media, Owner
+from bot.stores.record.prepared import Among, Prepared
 from bot.stores.record.tables import conversations, customers, identities, messages
 
 _AS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -39,6 +40,7 @@ CONVERSATION: Select[Any] = (
         i.handle,
         i.member_id,
         i.verified_until,
+        i.silenced_at,
         customers.c.case_id.label("customer_case"),
         c.seq,
         c.event_seq,
@@ -48,8 +50,9 @@ CONVERSATION: Select[Any] = (
     .join(identities, i.id == c.identity_id)
     .join(customers, customers.c.id == i.customer_id)
 )
-_BY_IDS = CONVERSATION.where(c.id.in_(bindparam("ids", expanding=True))).order_by(c.id)
-_LOCKED = _BY_IDS.with_for_update(of=conversations)
+_BY_IDS = CONVERSATION.where(Among(c.id, "ids")).order_by(c.id)
+_SEEN = Prepared(_BY_IDS)
+_LOCKED = Prepared(_BY_IDS.with_for_update(of=conversations))
 _UNHANDLED = (
     select(messages)
     .where(m.conversation_id == bindparam("conversation"), m.seq > bindparam("handled"), m.dedup_key.is_not(None))
@@ -63,12 +66,12 @@ def locked(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
 
     Whoever locks several things locks conversations first, then cases, customers, and outbox rows last.
     """
-    return {row.id: row for row in connection.execute(_LOCKED, {"ids": list(ids)})}
+    return {row.id: row for row in _LOCKED.run(connection, ids=list(ids))}
 
 
 def seen(connection: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
     """Conversations by id as they are now, for somebody who changes nothing in them."""
-    return {row.id: row for row in connection.execute(_BY_IDS, {"ids": list(ids)})}
+    return {row.id: row for row in _SEEN.run(connection, ids=list(ids))}
 
 
 def conversation_of(row: Row[Any]) -> Conversation:
@@ -96,13 +99,14 @@ def conversation_of(row: Row[Any]) -> Conversation:
         handle,
         member_id,
         verified_until,
+        silenced_at,
         customer_case,
-    ) = tuple(row)[:24]
+    ) = tuple(row)[:25]
     return Conversation(
         id_,
         account,
         channel,
-        Identity(identity_id, customer_id, account, handle, member_id, verified_until),
+        Identity(identity_id, customer_id, account, handle, member_id, verified_until, silenced_at),
         thread,
         Owner(owner),
         agent,

@@ -30,6 +30,13 @@ def become(connection: Connection, identity_id: str, member_id: str, now: Instan
         _move(connection, identity_id, own, target)
 
 
+def name_customer(connection: Connection, identity_id: str, name: str) -> None:
+    """Let the identity's customer have the name that the member system knows; '' changes nothing."""
+    if name:
+        own = _customer_of(connection, identity_id)
+        connection.execute(update(customers).where(customers.c.id == own).values(name=name))
+
+
 def part(connection: Connection, identity_id: str, now: Instant) -> None:
     """Let the identity be a customer of its own whom we know nothing about."""
     own = _customer_of(connection, identity_id)
@@ -37,7 +44,7 @@ def part(connection: Connection, identity_id: str, now: Instant) -> None:
     if connection.execute(count).scalar_one() > 1:
         _move(connection, identity_id, own, _new_customer(connection, None, now))
     else:
-        connection.execute(update(customers).where(customers.c.id == own).values(member_id=None))
+        connection.execute(update(customers).where(customers.c.id == own).values(name="", member_id=None))
 
 
 def _move(connection: Connection, identity_id: str, old: str, new: str) -> None:

@@ -15,9 +15,12 @@ from bot.stores.record.tables import (
     codes,
     conversations,
     customers,
+    edition_parts,
     editions,
     identities,
     messages,
+    outbox,
+    parts,
     traces,
 )
 
@@ -41,6 +44,8 @@ def copy_customer(connection: Connection, account: str, handle: str) -> Copied:
         return [dict(row) for row in connection.execute(select(table).where(where)).mappings()]
 
     active = rows(active_edition, active_edition.c.id.is_not(None))
+    live = [row["number"] for row in active]
+    pieces = rows(edition_parts, edition_parts.c.edition.in_(live))
     found = rows(identities, (identities.c.account == account) & (identities.c.handle == handle))
     people = [row["customer_id"] for row in found]
     known = [row["id"] for row in found]
@@ -48,7 +53,9 @@ def copy_customer(connection: Connection, account: str, handle: str) -> Copied:
     of_talks = [row["id"] for row in talks]
     return Copied(
         (
-            (editions, rows(editions, editions.c.number.in_([row["number"] for row in active]))),
+            (parts, rows(parts, parts.c.name.in_([row["part"] for row in pieces]))),
+            (editions, rows(editions, editions.c.number.in_(live))),
+            (edition_parts, pieces),
             (active_edition, active),
             (customers, rows(customers, customers.c.id.in_(people))),
             (identities, found),
@@ -61,8 +68,15 @@ def copy_customer(connection: Connection, account: str, handle: str) -> Copied:
 
 
 def last_turn(connection: Connection, message_id: str) -> tuple[dict[str, Any], float | None]:
-    """The trace of a message's turn, and the confidence it answered with."""
+    """The trace of a message's turn, and the confidence it answered with; that of its best guess if it did not."""
     trace = connection.execute(select(traces.c.trace).where(traces.c.message_id == message_id)).scalar_one()
     told: dict[str, Any] = json.loads(trace)
     best = told["candidates"][0]["confidence"] if told["candidates"] else None
-    return told, best
+    said = (
+        select(messages.c.confidence)
+        .join(outbox, outbox.c.message_id == messages.c.id)
+        .where(outbox.c.answers == message_id, messages.c.confidence.is_not(None))
+        .order_by(messages.c.seq)
+    )
+    answered = connection.execute(said).scalar()
+    return told, best if answered is None else answered

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.cases import Role, Session, StaffMember
 from bot.errors import Stale
+from bot.stores.record.auditing import note_deed
 from bot.stores.record.database import Database
-from bot.stores.record.tables import audit, sessions, staff
+from bot.stores.record.tables import sessions, staff
 from bot.wording import new_id
 
 _TOKEN_BYTES = 32
@@ -51,7 +54,7 @@ class Staff:
         kept = {"token": _hashed(token), "staff_id": member.id, "csrf": session.csrf, "until": session.until}
         connection.execute(delete(sessions).where(sessions.c.until < now))
         connection.execute(insert(sessions), [kept])
-        _record(connection, member.id, "logged_in", now)
+        note_deed(connection, member.id, "logged_in", now)
         return session
 
     async def by_session(self, token: str) -> Session | None:
@@ -65,7 +68,7 @@ class Staff:
             session = _session(connection, _hashed(token), now)
             connection.execute(delete(sessions).where(sessions.c.token == _hashed(token)))
             if session:
-                _record(connection, session.staff.id, "logged_out", now)
+                note_deed(connection, session.staff.id, "logged_out", now)
 
         await self._database.write(work)
 
@@ -77,13 +80,34 @@ class Staff:
             now = self._database.now(connection)
             row = {"id": member.id, "login": login, "name": name, "role": role.value, "password": hashed, "at": now}
             connection.execute(insert(staff), [row])
-            _record(connection, member.id, "added", now)
+            note_deed(connection, member.id, "added", now)
             return member
 
         try:
             return await self._database.write(work)
         except IntegrityError as taken:
             raise Stale("this login is taken") from taken
+
+    async def disable(self, login: str) -> None:
+        await self._change(login, "disabled", lambda now: {"disabled_at": now})
+
+    async def give_password(self, login: str, password: str) -> None:
+        hashed = await asyncio.to_thread(self._hasher.hash, password)
+        await self._change(login, "password_given", lambda _now: {"password": hashed, "disabled_at": 0.0})
+
+    async def _change(self, login: str, action: str, values: Callable[[float], Mapping[str, Any]]) -> None:
+        """Every session ends with it."""
+
+        def work(connection: Connection) -> None:
+            now = self._database.now(connection)
+            staff_id = connection.execute(select(staff.c.id).where(staff.c.login == login)).scalar()
+            if staff_id is None:
+                raise LookupError(login)
+            connection.execute(update(staff).where(staff.c.id == staff_id).values(values(now)))
+            connection.execute(delete(sessions).where(sessions.c.staff_id == staff_id))
+            note_deed(connection, staff_id, action, now)
+
+        await self._database.write(work)
 
     async def everybody(self) -> list[StaffMember]:
         return await self._database.read(_everybody)
@@ -113,7 +137,3 @@ def _everybody(connection: Connection) -> list[StaffMember]:
 
 def _member(row: Row[tuple[object, ...]]) -> StaffMember:
     return StaffMember(row.id, row.login, row.name, Role(row.role))
-
-
-def _record(connection: Connection, staff_id: str, action: str, now: float) -> None:
-    connection.execute(insert(audit), [{"id": new_id(), "at": now, "staff_id": staff_id, "action": action}])

@@ -70,6 +70,7 @@ identities = Table(
     Column("member_id", String(64)),
     _instant("verified_until"),
     _instant("gone_at"),  # unfollowed, blocked
+    _instant("silenced_at"),  # told us to stop, and has not written again
     _instant("at"),
     UniqueConstraint("account", "handle"),
 )
@@ -162,6 +163,15 @@ Index(
     sqlite_where=OPEN,
     postgresql_where=OPEN,
 )
+# What may not have arrived and waits for a person's decision, as literals for the same reason.
+_DOUBTFUL = ("in_doubt", "failed")
+UNDELIVERED = outbox.c.state.in_([literal_column(f"'{state}'", String) for state in _DOUBTFUL])
+Index(
+    "outbox_undelivered",
+    outbox.c.state_at,
+    sqlite_where=UNDELIVERED,
+    postgresql_where=UNDELIVERED,
+)
 Index("outbox_conversation", outbox.c.conversation_id, outbox.c.seq)
 Index("outbox_answers", outbox.c.answers)
 
@@ -204,6 +214,7 @@ cases = Table(
     _instant("agent_at"),  # when the agent last did anything on it
 )
 Index("cases_state", cases.c.state, cases.c.opened_at)
+Index("cases_ended", cases.c.ended_at, cases.c.id)
 
 traces = Table(
     "traces",
@@ -258,6 +269,33 @@ editions = Table(
     _text("by"),
 )
 
+# The pieces of large editions, by the hash of their bytes: an edition that changed little shares most with the last.
+parts = Table(
+    "parts",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", Double, nullable=False, index=True),
+)
+
+edition_parts = Table(
+    "edition_parts",
+    metadata,
+    Column("edition", Integer, primary_key=True, autoincrement=False),
+    Column("part", String(64), ForeignKey("parts.name"), primary_key=True, index=True),
+    Column("learned", Boolean, nullable=False),  # of its model, which only the newest editions keep; else of its words
+)
+
+# Sentence vectors of taught texts, by encoder and by the hash of the plain text, in half floats: computed once.
+vectors = Table(
+    "vectors",
+    metadata,
+    Column("encoder", String(200), primary_key=True),
+    Column("digest", String(32), primary_key=True),
+    Column("vector", LargeBinary, nullable=False),
+    Column("at", Double, nullable=False, index=True),
+)
+
 active_edition = Table(
     "active_edition",
     metadata,
@@ -274,4 +312,52 @@ audit = Table(
     Column("staff_id", String(32), nullable=False),
     Column("action", String(40), nullable=False),
     _text("object"),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("account", String(40), primary_key=True),
+    Column("name", String(40), primary_key=True),
+    _text("value"),
+)
+
+# Digests of what was said in public, so that the same words are not said there again too soon.
+posted = Table(
+    "posted",
+    metadata,
+    Column("account", String(40), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("at", Double, nullable=False, index=True),
+)
+
+# What a platform still allows in each of its windows. guessed: the platform has not confirmed the window yet.
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("holder", String(80), primary_key=True),  # an account, or an app with several accounts
+    Column("window", String(80), primary_key=True),
+    Column("left", Integer, nullable=False),
+    Column("until", Double, nullable=False),
+    Column("guessed", Boolean, nullable=False),
+)
+
+spending = Table(
+    "spending",
+    metadata,
+    Column("account", String(40), primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),  # since the epoch, UTC
+    Column("amount", BigInteger, nullable=False),  # millionths of a dollar
+)
+
+# How an account fares with its platform.
+standings = Table(
+    "standings",
+    metadata,
+    Column("account", String(40), primary_key=True),
+    _text("halted"),  # the code for which nothing is sent; '' while all is well
+    _instant("halted_at"),
+    _text("error"),  # the last one
+    _instant("error_at"),
+    _instant("heard_at"),  # when a poll last came through
 )

@@ -1,12 +1,14 @@
 // The desk: the list of cases, which one is open, what is done with it, keys, and staying up to date.
-import { call, channelName, customerName, face, h, keep, meet, now, say, sayOr, setNow, setting, toast, waited } from "./ground.js";
+import { call, channelName, customerName, face, h, keep, meet, moment, now, say, sayOr, setNow, setting, toast, waited } from "./ground.js";
 import { showAbout } from "./about.js";
 import { compose, showCompose } from "./compose.js";
+import { showHalted, showHours } from "./hours.js";
+import { showStraysStrip, strayOf } from "./strays.js";
 import { showCase } from "./thread.js";
 
 const find = (id) => document.getElementById(id);
 const desk = find("desk");
-const state = { lines: [], tab: "waiting", open: null, sheet: null };
+const state = { lines: [], ended: [], strays: [], tab: "waiting", open: null, sheet: null };
 const LONG = 5 * 60, LATE = 15 * 60;
 
 const tabs = {
@@ -14,23 +16,37 @@ const tabs = {
   mine: (line) => line.agent === setting.me,
   all: () => true,
 };
-const shown = () => state.lines.filter(tabs[state.tab]);
+const shown = () => (state.tab === "ended" ? state.ended : state.tab === "strays" ? [] : state.lines.filter(tabs[state.tab]));
 
 async function readBoard() {
   const board = await call("GET", "board");
   setNow(board.now);
   state.lines = board.lines;
+  state.strays = board.strays;
+  showHours(board.hours);
+  showHalted(board.halted);
+  if (state.tab === "ended") await search();
   showList();
+}
+
+/** The cases that ended last, or those of whom is sought. An answer that comes after a newer question is not shown. */
+async function search() {
+  const text = find("sought").value;
+  const lines = await call("POST", "ended", { text });
+  if (text === find("sought").value) state.ended = lines;
 }
 
 function showList() {
   for (const button of document.querySelectorAll("[data-tab]")) {
     button.setAttribute("aria-pressed", String(button.dataset.tab === state.tab));
-    button.querySelector("[data-count]").textContent = state.lines.filter(tabs[button.dataset.tab]).length;
+    const count = button.querySelector("[data-count]");
+    if (count) count.textContent = state.lines.filter(tabs[button.dataset.tab]).length;
   }
-  const lines = shown();
-  keep(find("lines"), lines.map((line) => ({ ...line, name: customerName(line), current: line.id === state.open })), (line) => line.id, lineOf);
-  find("lines-empty").hidden = lines.length > 0;
+  const items = state.tab === "strays" ? state.strays : shown().map((line) => ({ ...line, name: customerName(line), current: line.id === state.open }));
+  keep(find("lines"), items, (item) => item.id, (item) => (state.tab === "strays" ? strayOf(item, refresh) : lineOf(item)));
+  showStraysStrip(state.strays, state.tab === "strays");
+  find("search").hidden = state.tab !== "ended";
+  find("lines-empty").hidden = items.length > 0;
   find("lines-empty").textContent = say(`list.empty.${state.tab}`);
   const waiting = state.lines.filter(tabs.waiting).length;
   document.title = `${waiting ? `(${waiting}) ` : ""}${say("app.desk")} · Yingda 应答`;
@@ -48,6 +64,8 @@ function lineOf(line) {
 }
 
 function waitOf(line) {
+  if (line.ended_at) return h("time", { class: "wait" }, moment(line.ended_at));
+  if (line.reason === "overheard") return h("time", { class: "wait" }, moment(line.opened_at));
   if (!line.waiting_since) return h("span", { class: "wait" }, say("list.answered"));
   return h("span", { class: "wait", "data-since": line.waiting_since });
 }
@@ -67,6 +85,7 @@ export function tagsOf(line) {
 }
 
 function holderOf(line) {
+  if (line.ended_at) return h("span", { class: "holder" }, [say(`state.${line.state}`), line.agent_name].filter(Boolean).join(" · "));
   if (line.agent === setting.me) return h("span", { class: "holder mine" }, say("list.me"));
   if (line.agent) return h("span", { class: "holder" }, line.agent_name);
   return line.prefer === setting.me ? h("span", { class: "holder mine" }, say("list.prefers_me")) : null;
@@ -139,8 +158,8 @@ function showHead({ line }) {
   const acts = ended ? [] : [
     line.state === "waiting" && act("claim", "primary", "c"),
     line.state === "claimed" && mayEnd && act("release", "quiet"),
-    mayEnd && act("hand_back", "quiet"),
-    mayEnd && act("resolve", mine ? "primary" : "", mine ? "e" : null),
+    mayEnd && line.reason !== "overheard" && act("hand_back", "quiet"),
+    mayEnd && act("resolve", mine ? "primary" : "", mine ? "e" : null, line.reason === "overheard" && !mine ? "dismiss" : "resolve"),
   ];
   const info = h("button", { type: "button", class: "quiet narrow-only info-button", onclick: toggleAbout, "aria-label": say("thread.info"), title: say("thread.info") }, "ⓘ");
   find("head").replaceChildren(
@@ -156,8 +175,8 @@ function stateOf(line, mine) {
   return h("p", { class: `state ${mine ? "mine" : ""}`, role: "status" }, h("b", {}, who), line.waiting_since > 0 && h("span", { class: "waits" }, `${say("state.waits")} `, waitOf(line)), tagsOf(line));
 }
 
-function act(name, kind, key) {
-  return h("button", { type: "button", class: kind, onclick: () => move(name), "aria-keyshortcuts": key }, say(`act.${name}`));
+function act(name, kind, key, words = name) {
+  return h("button", { type: "button", class: kind, onclick: () => move(name), "aria-keyshortcuts": key }, say(`act.${words}`));
 }
 
 function toggleAbout() { desk.dataset.about = desk.dataset.about === "open" ? "" : "open"; }
@@ -230,6 +249,14 @@ const keys = {
   "?": () => find("keys").showModal(),
 };
 
+async function look(tab) {
+  state.tab = tab;
+  showList();
+  if (tab !== "ended") return;
+  await search().catch((refusal) => toast(refusal.message));
+  showList();
+}
+
 function step(by) {
   const id = neighbour(by);
   if (!id) return;
@@ -245,8 +272,11 @@ document.addEventListener("keydown", (event) => {
   keys[event.key]();
 });
 for (const button of document.querySelectorAll("[data-tab]")) {
-  button.addEventListener("click", () => { state.tab = button.dataset.tab; showList(); });
+  button.addEventListener("click", () => look(button.dataset.tab));
 }
+let asking;
+find("sought").addEventListener("input", () => { clearTimeout(asking); asking = setTimeout(() => look("ended"), 250); });
+find("search").addEventListener("submit", (event) => { event.preventDefault(); look("ended"); });
 find("keys-open").addEventListener("click", keys["?"]);
 find("compose").addEventListener("written", refresh);
 window.addEventListener("popstate", () => open(location.pathname.split("/cases/")[1] ?? null));

@@ -23,6 +23,9 @@ export function say(key, values = {}) {
 /** Words that may be missing because a platform or a plug-in named something new. */
 export const sayOr = (key, otherwise) => setting.words[key] ?? otherwise;
 
+/** Why a message was not sent: our own codes have words here, platforms' come with them; a code nobody knows is shown. */
+export const troubleWords = (code, words) => sayOr(`trouble.${code}`, words || code);
+
 /** An element. Text goes in as text, so nothing a customer writes is ever markup. */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);

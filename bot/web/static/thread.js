@@ -1,5 +1,7 @@
 // Everything that was said, in order, with the handoff card above it.
-import { channelName, accountName, customerName, day, h, keep, moment, sameDay, say, sayOr, time } from "./ground.js";
+import { channelName, accountName, customerName, day, h, keep, moment, sameDay, say, sayOr, time, troubleWords } from "./ground.js";
+import { overheardParts, overheardPost } from "./overheard.js";
+import { correctionOf, whichEntry } from "./which.js";
 
 const find = (id) => document.getElementById(id);
 const NEAR = 80; // pixels from the end of the thread that still count as reading its end
@@ -16,17 +18,26 @@ export function showCase(sheet, fresh, sendAgain) {
 
 function showHandoff(sheet, fresh) {
   const card = find("handoff");
-  const { handoff } = sheet;
-  if (fresh) card.open = !matchMedia("(max-width: 760px)").matches;
-  const data = JSON.stringify([handoff, sheet.titles]);
+  const { handoff, line } = sheet;
+  if (fresh) card.open = line.state === "waiting" && find("case").clientWidth > 560;
+  else if (card.dataset.state === "waiting" && line.state !== "waiting") card.open = false; // read, and now in the way
+  card.dataset.state = line.state;
+  const data = JSON.stringify([handoff, sheet.titles, correctionOf(sheet)]);
   if (card.dataset.shown === data) return;
   card.dataset.shown = data;
   card.replaceChildren(
     h("summary", {}, h("b", {}, say("handoff.title")), h("span", { class: "why" }, say(`why.${handoff.reason}`)),
       handoff.asked?.text && h("q", { title: handoff.asked.text }, handoff.asked.text)),
-    h("div", { class: "parts" },
-      h("section", {}, h("h3", {}, say("handoff.understood")), guesses(handoff.candidates, sheet.titles)),
-      h("section", {}, h("h3", {}, say("handoff.answered")), answered(handoff.answered))));
+    h("div", { class: "parts" }, handoff.reason === "overheard" ? overheardParts(handoff) : botsParts(sheet)));
+}
+
+function botsParts(sheet) {
+  const { handoff, titles } = sheet;
+  return [
+    h("section", {}, h("h3", {}, say("handoff.understood")), guesses(handoff.candidates, titles)),
+    h("section", {}, h("h3", {}, say("handoff.answered")), answered(handoff.answered)),
+    handoff.asked?.text && whichEntry(sheet),
+  ];
 }
 
 function guesses(candidates, titles) {
@@ -58,8 +69,9 @@ function itemsOf(sheet) {
     place: several ? placeOf(threads[line.conversation_id]) : "",
     elsewhere: several && !threads[line.conversation_id].joined,
     name: line.author === "customer" ? customerName(sheet.line) : sheet.names[line.by] ?? "",
-    title: sheet.titles[line.entry] ?? line.entry,
+    title: sayOr(`entry.${line.entry}`, sheet.titles[line.entry] ?? line.entry),
     pieces: sheet.outgoing.filter((piece) => piece.message_id === line.id),
+    trouble: line.error && troubleWords(line.error, sheet.troubles[line.error]),
     trace: traces[line.id],
     titles: traces[line.id] ? sheet.titles : undefined,
   }));
@@ -120,10 +132,12 @@ function authorOf(item, note) {
 
 function contentOf(item) {
   if (item.kind === "text" || item.kind === "note") return item.text || h("i", {}, say("thread.erased"));
+  if (item.kind === "overheard") return overheardPost(item);
   const { title, description, reference, format } = item.media ?? {};
+  const where = item.kind === "location" ? reference : reference && `${say("kind.reference")} ${reference}`;
   return h("div", { class: "media" },
     h("b", {}, [sayOr(`kind.${item.kind}`, item.kind), title].filter(Boolean).join(" · ")),
-    h("small", {}, [item.text, description, format, reference && `${say("kind.reference")} ${reference}`].filter(Boolean).join(" · ")));
+    h("small", {}, [item.text, description, format, where].filter(Boolean).join(" · ")));
 }
 
 function traceOf({ trace, titles }) {
@@ -138,6 +152,7 @@ function under(item, sendAgain) {
   const again = item.pieces.filter((piece) => piece.state === "in_doubt" || piece.state === "failed");
   return h("div", { class: "under" },
     item.entry && h("span", { title: item.entry }, say("thread.entry", { entry: item.title }) + sure),
-    item.delivery && h("span", { class: `delivery ${item.delivery}`, title: item.error }, sayOr(`delivery.${item.delivery}`, item.delivery), item.error && ` (${item.error})`),
+    item.delivery && h("span", { class: `delivery ${item.delivery}`, title: item.error }, sayOr(`delivery.${item.delivery}`, item.delivery)),
+    item.trouble && h("span", { class: "trouble" }, item.trouble),
     again.map((piece) => h("button", { type: "button", onclick: () => sendAgain(piece) }, say("delivery.again"))));
 }

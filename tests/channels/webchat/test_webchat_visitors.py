@@ -162,7 +162,7 @@ def test_origins_are_kept_as_browsers_send_them() -> None:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"origins": ["https://www.brand.example/"]}, "is no origin; write scheme and host alone"),
+        ({"origins": ["https://www.brand.example/"]}, "is no origin\n    → write scheme and host alone"),
         ({"origins": ["www.brand.example"]}, "is no origin"),
         ({"origin": ["https://www.brand.example"]}, "origin"),
         ({"questions": {"zh": ["?"] * 7}}, "zh"),

@@ -13,7 +13,7 @@ from wechat_servers import TokenShelf
 
 from bot.channels.wechat import WeChatChannel, WeChatClient, WeChatSettings
 from bot.errors import DeliveryFailed
-from bot.messages import Kind, Messages, Outbound, RawRequest
+from bot.messages import Conversation, Identity, Kind, Messages, Outbound, RawRequest
 from bot.simulators.wechat import Platform, SimulatedAccount, running
 from bot.simulators.wechat.envelope import Envelopes
 from bot.simulators.wechat.utterances import Utterance, click, follow, image, link, location, text, unfollow, voice
@@ -94,3 +94,26 @@ async def outcome(channel: WeChatChannel, openid: str, text: str) -> str:
     except DeliveryFailed as failure:
         return failure.code
     return "sent"
+
+
+def test_a_follower_sees_that_somebody_writes_and_a_platform_that_will_not_show_it_is_no_failure() -> None:
+    async def story() -> list[bool]:
+        clock = MovableClock(NOW)
+        async with (
+            Platform(SAFE_ACCOUNT, "http://127.0.0.1:9/wechat/shop", clock, interval=0.05) as platform,
+            running(platform) as url,
+        ):
+            lin = platform.follower("林晓").openid
+            channel, seen = channel_for(SAFE_ACCOUNT, url), []
+            talk = Conversation("c1", "shop", "wechat", Identity("i1", "u1", "shop", lin))
+            await channel.typing(talk)
+            seen.append(platform.typing_until(lin) > NOW)
+            await platform.say(lin, "在吗？")
+            platform.tokens.revoke()
+            for _ in range(2):
+                await channel.typing(talk)
+                seen.append(platform.typing_until(lin) > NOW)
+            await channel.close()
+            return seen
+
+    assert asyncio.run(story()) == [False, True, True]

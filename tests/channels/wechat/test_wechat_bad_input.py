@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from wechat_peer import GH, KEY, NOW, PLAIN, SAFE, plain_request, push_xml, safe_request, sealed_request
 
@@ -221,7 +221,7 @@ SCRAPS = """<xml> </xml> <MsgType> </MsgType> text event <Event> </Event> <FromU
 SOME_XML = st.sampled_from(SCRAPS.split())
 BODIES = st.one_of(st.binary(max_size=300), st.lists(SOME_XML, max_size=30).map(lambda parts: "".join(parts).encode()))
 ODD_TEXT = st.text(st.characters(exclude_categories=[]), max_size=60)
-FUZZ = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(max_examples=400)
 
 
 @FUZZ

@@ -90,6 +90,15 @@ def test_an_unfollow_says_what_is_to_become_of_the_data(unfollow: str) -> None:
     assert (inbound.kind, inbound.data) == (Kind.UNFOLLOW, {"mode": unfollow})
 
 
+def test_whoever_closes_their_wechat_is_forgotten_like_one_who_leaves() -> None:
+    told = push_xml(kind="event", Event="user_authorization_cancellation", OpenID=OPENID, FromUserName="platform")
+    inbound = heard(told)
+    assert (inbound.kind, inbound.handle, inbound.data) == (Kind.UNFOLLOW, OPENID, {"mode": "erase"})
+    assert heard(told.replace(OPENID, "somebody-else")).dedup_key != inbound.dedup_key
+    nobody = heard(push_xml(kind="event", Event="user_authorization_cancellation"))
+    assert nobody.kind is Kind.EVENT
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -198,6 +198,7 @@ def test_a_refusal_is_final_and_keeps_wechats_code(server: Tencent, code: int) -
     server.sends.append(Answer({"errcode": code, "errmsg": f"no, {OPENID} rid: 5f"}))
     failure = failed(channel_at(server.url))
     assert (failure.code, decision(failure)) == (f"wechat:{code}", PERMANENT)
+    assert failure.until_heard is (code in (45015, 45047))
     assert OPENID not in str(failure)
 
 

@@ -42,6 +42,12 @@ class Server:
         answer = await self.http.post("/cgi-bin/message/custom/send", params={"access_token": token}, content=body)
         return int(answer.json()["errcode"])
 
+    async def types(self, command: str = "Typing", **more: Any) -> int:
+        query = {"access_token": (await self.token())["access_token"]}
+        asked = {"touser": self.lin, "command": command} | more
+        answer = await self.http.post("/cgi-bin/message/custom/typing", params=query, json=asked)
+        return int(answer.json()["errcode"])
+
     def shown(self) -> list[str]:
         return [line.text for line in self.platform.chat(self.lin) if line.via == "api"]
 
@@ -273,5 +279,33 @@ def test_a_slow_platform_is_slow() -> None:
         server.platform.set_faults(Faults(slow=30))
         with pytest.raises(httpx.ReadTimeout):
             await server.http.post("/cgi-bin/stable_token", json={}, timeout=0.1)
+
+    on_platform(story)
+
+
+def test_typing_is_shown_soon_after_something_was_said_for_a_while_and_until_the_next_message() -> None:
+    async def story(server: Server) -> None:
+        assert await server.types() == 45080
+        await server.platform.say(server.lin, "在吗")
+        assert await server.types() == 0
+        assert server.platform.typing_until(server.lin) == server.clock.now() + 15
+        assert await server.types() == 45081
+        assert await server.send() == 0
+        assert server.platform.typing_until(server.lin) == 0
+        assert await server.types() == 0
+        assert await server.types("CancelTyping") == 0
+        assert server.platform.typing_until(server.lin) == 0
+        server.clock.move(31)
+        assert await server.types() == 45080
+
+    on_platform(story)
+
+
+def test_a_strange_wish_to_type_is_refused() -> None:
+    async def story(server: Server) -> None:
+        await server.platform.say(server.lin, "在吗")
+        assert await server.types("Dancing") == 45072
+        assert await server.types(touser="oNobody") == 40003
+        assert await server.types(touser=7) == 47001
 
     on_platform(story)

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from ground import MovableClock
+from simulated_page import everything_it_loads, unused_and_unknown
 from wechat_shop import ACCOUNT, Shop, opened
 
 from bot.errors import SettingError
@@ -19,8 +20,6 @@ from bot.simulators.wechat import Platform, running, serve
 from bot.simulators.wechat.page import render
 from bot.simulators.wechat.page.words import WORDS
 from bot.simulators.wechat.platform import UNAVAILABLE
-
-ASSETS = Path(render.__file__).parent / "assets"
 
 
 def on_page(story: Callable[[httpx.AsyncClient, Platform], Awaitable[None]], shop: Shop | None = None) -> None:
@@ -48,7 +47,7 @@ def test_a_new_follower_follows_writes_and_reads_the_answer() -> None:
             ("follower", "几点开门？"),
             ("account", "收到：几点开门？"),
         ]
-        assert found["quota"] == {"left": 5, "until": platform.clock.now() + 48 * 3600}
+        assert found["quota"] == {"left": 5, "of": 5, "until": platform.clock.now() + 48 * 3600}
         assert re.fullmatch(r"o[\w-]{27}", someone["openid"])
 
     on_page(story)
@@ -142,7 +141,7 @@ def test_who_watches_hears_lines_quota_and_text_messages_as_they_happen() -> Non
         lines = [(about["side"], about["state"]) for topic, about in heard if topic == "line"]
         quotas = [about["quota"] for topic, about in heard if topic == "follower"]
         assert lines == [("follower", "sending"), ("follower", "seen"), ("account", "")]
-        assert quotas == [{"left": 5, "until": platform.clock.now() + 48 * 3600}]
+        assert quotas == [{"left": 5, "of": 5, "until": platform.clock.now() + 48 * 3600}]
         assert {"call", "sms"} <= {topic for topic, _ in heard}
 
     on_page(story)
@@ -208,15 +207,8 @@ def test_the_page_speaks_chinese_and_english(headers: dict[str, str], lang: str,
 
 def test_the_page_loads_nothing_from_elsewhere_and_every_asset_it_names() -> None:
     async def story(http: httpx.AsyncClient, platform: Platform) -> None:
-        page = (await http.get("/")).text
-        named = set(re.findall(r'(?:src|href)="(/[^"]*)"', page))
-        module = (await http.get("/assets/phone.js")).text
-        named |= set(re.findall(r'"(/assets/[^"]+)"', module))
-        assert named >= {"/assets/phone.css", "/assets/phone.js", "/assets/mark.svg", "/assets/map.svg"}
-        assert {path: (await http.get(path)).status_code for path in named} == dict.fromkeys(named, 200)
-        assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
-        assert " style=" not in page
-        assert " onclick=" not in page
+        named = await everything_it_loads(http, "assets/phone.js")
+        assert named >= {"assets/phone.css", "assets/phone.js", "assets/mark.svg", "assets/map.svg", "frame/frame.css"}
 
     on_page(story)
 
@@ -228,13 +220,8 @@ def test_the_accounts_own_words_cannot_become_markup() -> None:
 
 
 def test_every_word_is_there_in_both_languages_and_used() -> None:
-    files = (ASSETS / "phone.js", ASSETS.parent / "phone.html")
-    used = "".join(file.read_text(encoding="utf-8") for file in files)
     built = ("event_", "outcome_", "way_", "via_", "mode_")
-    assert all(both["zh"].strip() and both["en"].strip() for both in WORDS.values())
-    assert [key for key in WORDS if f"t.{key}" not in used and not key.startswith(built)] == []
-    named = set(re.findall(r"\bt\.([a-z_]+)\b", used))
-    assert named - set(WORDS) == set()
+    assert unused_and_unknown(WORDS, Path(render.__file__).parent, "phone.js", built) == set()
 
 
 @pytest.mark.parametrize(

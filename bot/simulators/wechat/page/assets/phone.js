@@ -1,51 +1,32 @@
 // Chat as several followers. The platform keeps the truth; this page asks for it once and then listens.
-const $ = (id) => document.getElementById(id);
-const t = JSON.parse($("words").textContent);
-const locale = document.documentElement.lang;
-const state = { followers: new Map(), lines: new Map(), news: [], calls: [], open: "", shown: "", unread: new Map(), skew: 0, faults: {}, sms: [], shut: new Set() };
+import { $, call, composer, face, hours, hue, listen, make, now, personRow, setNow, showWireRows, t, view, wireRow } from "../frame/frame.js";
 
-// Small helpers
-
-function make(tag, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children.filter((child) => child !== null));
-  return element;
-}
-
-async function call(method, path, body) {
-  const request = { method, headers: { "content-type": "application/json" } };
-  if (body !== undefined) request.body = JSON.stringify(body);
-  const response = await fetch(path, request);
-  if (!response.ok) throw new Error(`${response.status}`);
-  return response.status === 204 ? null : response.json();
-}
-
-const now = () => Date.now() / 1000 + state.skew;
-const hours = (at, seconds) => new Date(at * 1000).toLocaleTimeString(locale,
-  { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined, hour12: false });
-const hue = (openid) => [...openid].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % 8;
-const face = (name, kind) => make("span", { className: `face face-${kind}`, ariaHidden: "true" }, [...name][0] ?? "?");
+const asked = new URLSearchParams(location.search); // as, phone: whose phone it is, when it stands alone in a frame
+const state = { followers: new Map(), lines: new Map(), news: [], calls: [], open: "", shown: "", unread: new Map(), faults: {}, sms: [], shut: new Set() };
 
 // Followers
 
 function showFollowers() {
   $("followers").replaceChildren(...[...state.followers.values()].map(followerRow));
-  const someone = state.followers.get(state.open);
+  const someone = holder();
   $("asking").hidden = !someone?.following;
   $("stranger").hidden = !someone || someone.following;
   $("unfollow").hidden = !someone?.following;
   $("speaker").textContent = someone?.name ?? "";
+  showWhose();
   showQuota();
 }
 
+// On a phone that stands alone, its owner is chosen above it.
+function showWhose() {
+  $("who")?.replaceChildren(...[...state.followers.values()].map((one) =>
+    make("option", { value: one.openid, selected: one.openid === state.open }, one.name)));
+}
+
 function followerRow(someone) {
-  const unread = state.unread.get(someone.openid) ?? 0;
   const detail = someone.following ? someone.phone || someone.openid.slice(0, 12) + "…" : t.not_following;
-  const row = make("button", { type: "button", onclick: () => open(someone.openid, true) },
-    face(someone.name, hue(someone.openid)), make("span", {}, someone.name, make("small", {}, detail)),
-    unread ? make("b", {}, `${unread}`, make("span", { className: "hidden" }, ` ${t.unread}`)) : null);
-  if (someone.openid === state.open) row.setAttribute("aria-current", "true");
-  return make("li", {}, row);
+  return personRow(someone.name, detail, someone.openid, state.unread.get(someone.openid) ?? 0,
+    someone.openid === state.open, () => open(someone.openid, true));
 }
 
 async function open(openid, byHand) {
@@ -56,7 +37,7 @@ async function open(openid, byHand) {
   $("language").hash = openid;
   if (byHand) view("chat");
   showFollowers();
-  const found = await call("GET", `/api/followers/${openid}`);
+  const found = await call("GET", `api/followers/${openid}`);
   if (state.open !== openid) return;
   // What was told meanwhile is at least as new as what was found.
   state.lines = new Map([...found.lines, ...state.news].map((line) => [line.id, line]));
@@ -66,13 +47,16 @@ async function open(openid, byHand) {
   if (byHand) $("draft").focus();
 }
 
+const holder = () => state.followers.get(state.open);
+
 function showQuota() {
-  const quota = state.followers.get(state.open)?.quota;
+  const quota = holder()?.quota;
   const usable = quota?.until && quota.until > now();
-  const total = Math.max(5, quota?.left ?? 0);
+  const [left, total] = usable ? [quota.left, quota.of] : [0, 5];
   $("dots").replaceChildren(...Array.from({ length: total },
-    (_, at) => make("i", { className: usable && at < quota.left ? "full" : "" })));
-  $("quota").textContent = usable ? t.quota_left.replace("{n}", quota.left).replace("{span}", span(quota.until - now())) : t.quota_none;
+    (_, at) => make("i", { className: at < left ? "full" : "" })));
+  $("quota").textContent = usable ? t.quota_left.replace("{n}", left).replace("{of}", total).replace("{span}", span(quota.until - now())) : t.quota_none;
+  if ($("quota-short")) $("quota-short").textContent = holder() ? t.quota_short.replace("{n}", left).replace("{of}", total) : "";
 }
 
 function span(seconds) {
@@ -90,6 +74,24 @@ function showLines() {
     last = line.at;
   }
   $("lines").replaceChildren(...(rows.length ? rows : [make("div", { className: "empty" }, state.open ? t.nothing_yet : t.nobody)]));
+  showChips();
+  showTyping();
+  toEnd();
+}
+
+// Questions are suggested before the first word; after it there is the menu.
+function showChips() {
+  const before = $("chips").hidden;
+  $("chips").hidden = [...state.lines.values()].some((line) => line.side === "follower" && line.kind !== "subscribe");
+  if (before !== $("chips").hidden) toEnd();
+}
+
+// While the webhook has not answered, or an agent writes (the platform says until when).
+function showTyping() {
+  const thinking = [...state.lines.values()].some((line) => line.side === "follower" && line.state === "sending");
+  const shown = thinking || (holder()?.typing_until ?? 0) > now();
+  if ($("typing").hidden === !shown) return;
+  $("typing").hidden = !shown;
   toEnd();
 }
 
@@ -107,6 +109,8 @@ function showLine(line) {
   if (old) old.replaceWith(rowsFor(line, Infinity)[0]);
   else if (state.lines.size === 1) showLines();
   else $("lines").append(...rowsFor(line, last));
+  showChips();
+  showTyping();
   toEnd();
 }
 
@@ -133,7 +137,7 @@ function bubble(line) {
   if (line.kind === "image" && mine && new URL(line.text, location).origin === location.origin)
     return make("div", { className: "bubble picture" }, make("img", { src: line.text, alt: t.image_alt }));
   if (line.kind === "location") return make("div", { className: "bubble place" },
-    make("img", { className: "map", alt: "", src: "/assets/map.svg" }), make("span", {}, line.text));
+    make("img", { className: "map", alt: "", src: "assets/map.svg" }), make("span", {}, line.text));
   if (line.kind === "voice" && mine) return voice(line);
   const label = ["text", "msgmenu"].includes(line.kind) ? "" : `[${{ image: t.picture, voice: t.voice }[line.kind] ?? line.kind}] `;
   return make("div", { className: "bubble tip" }, label + line.text);
@@ -168,7 +172,7 @@ function heard(line) {
 
 function act(kind, more = {}) {
   if (!state.open) return Promise.resolve();
-  return call("POST", `/api/followers/${state.open}/messages`, { kind, wait: false, ...more }).catch(() => refresh());
+  return call("POST", `api/followers/${state.open}/messages`, { kind, wait: false, ...more }).catch(() => refresh());
 }
 
 function say(text) {
@@ -214,19 +218,16 @@ function shutSms() {
 
 // Behind the scenes
 
-const warns = new Set(["timeout", "repeated", "dropped", "malformed"]);
-const fine = new Set(["replied", "quiet", "ok"]);
+const warns = new Set(["timeout", "repeated", "dropped", "malformed", "45080", "45081"]); // the last two: no typing shown just now
+const fine = new Set(["replied", "quiet", "ok", "asked"]);
 
 function showWire() {
-  const rows = state.calls.slice(-60).reverse().map((one) => {
+  showWireRows(state.calls.slice(-60).reverse().map((one) => {
     const name = state.followers.get(one.openid)?.name ?? "";
     const detail = [name, one.number > 1 ? t.attempt.replace("{n}", one.number) : "", one.took >= 1 ? `${Math.round(one.took)}\u00a0ms` : ""];
     const mood = fine.has(one.outcome) ? "" : warns.has(one.outcome) ? "warn" : "bad";
-    return make("li", {}, make("time", {}, hours(one.at, true)),
-      make("span", {}, `${t[`way_${one.way}`]} ${one.what} `, make("small", {}, detail.filter(Boolean).join(" · "))),
-      make("em", { className: mood }, t[`outcome_${one.outcome}`] ?? one.outcome));
-  });
-  $("wire").replaceChildren(...(rows.length ? rows : [make("li", { className: "none" }, t.wire_none)]));
+    return wireRow(one.at, `${t[`way_${one.way}`]} ${one.what}`, detail, t[`outcome_${one.outcome}`] ?? one.outcome, mood);
+  }));
 }
 
 function showFaults() {
@@ -239,65 +240,41 @@ function setFaults() {
   const form = $("faults").elements;
   const error = Number(form.error.value);
   const counted = Object.fromEntries(["drop", "duplicate", "swap"].map((name) => [name, form[name].checked ? 1 : 0]));
-  return call("PUT", "/api/faults", { ...counted, down: form.down.checked, slow: form.slow.checked ? 3 : 0, error, error_times: error ? 1 : 0 });
-}
-
-function view(name) {
-  document.body.dataset.view = name;
-  for (const button of document.querySelectorAll("[data-to]"))
-    if (button.dataset.to === name) button.setAttribute("aria-current", "true");
-    else button.removeAttribute("aria-current");
+  return call("PUT", "api/faults", { ...counted, down: form.down.checked, slow: form.slow.checked ? 3 : 0, error, error_times: error ? 1 : 0 });
 }
 
 // Asking and listening
 
+// Whose phone the address names; who is not there yet begins to follow.
+async function owner(followers) {
+  const name = asked.get("as");
+  if (!name) return "";
+  const known = followers.find((one) => one.name === name)
+    ?? await call("POST", "api/followers", { name, phone: asked.get("phone") ?? "", follow: true });
+  if (!state.followers.has(known.openid)) state.followers.set(known.openid, known); // what was told meanwhile is newer
+  return known.openid;
+}
+
 async function refresh() {
-  const all = await call("GET", "/api/state");
-  state.skew = all.now - Date.now() / 1000;
+  const all = await call("GET", "api/state");
+  setNow(all.now);
   state.followers = new Map(all.followers.map((someone) => [someone.openid, someone]));
   state.calls = all.calls;
   state.faults = all.faults;
   state.sms = all.sms;
   showWire();
   showFaults();
-  const wished = state.open || location.hash.slice(1);
+  const wished = state.open || location.hash.slice(1) || await owner(all.followers);
   const first = state.followers.has(wished) ? wished : all.followers[0]?.openid;
   if (first) await open(first, false);
   else { showFollowers(); showLines(); }
 }
 
-function listen() {
-  const live = new EventSource("/api/live");
-  const on = (topic, react) => live.addEventListener(topic, (event) => react(JSON.parse(event.data)));
-  live.onerror = () => { $("offline").hidden = false; };
-  on("line", heard);
-  on("follower", (someone) => { state.followers.set(someone.openid, someone); showFollowers(); });
-  on("call", (one) => { state.calls = [...state.calls.slice(-199), one]; showWire(); });
-  on("sms", (sms) => { state.sms.push(sms); showSms(); });
-  on("faults", (faults) => { state.faults = faults; showFaults(); });
-  on("hello", () => { $("offline").hidden = true; refresh(); });
-  on("missed", refresh);
-}
-
-$("composer").addEventListener("submit", (event) => {
-  event.preventDefault();
-  say($("draft").value);
-  $("draft").value = "";
-  grow();
-});
-function grow() {
-  $("draft").style.height = "auto";
-  $("draft").style.height = `${$("draft").scrollHeight + 2}px`;
-}
-$("draft").addEventListener("input", grow);
-$("draft").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-  event.preventDefault();
-  $("composer").requestSubmit();
-});
+composer($("composer"), $("draft"), say);
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   if (!$("banner").hidden) shutSms();
+  else if (document.querySelector("[data-sub][aria-expanded=true]")) unfold(null, true);
   else if (!$("tray").hidden) { tray(false); $("more").focus(); }
 });
 $("more").addEventListener("click", () => tray($("tray").hidden));
@@ -305,36 +282,59 @@ $("tray").addEventListener("click", (event) => {
   const kind = event.target.closest("button")?.dataset.send;
   if (!kind) return;
   const heardAs = $("draft").value.trim();
-  const more = { image: { url: new URL("/assets/receipt.svg", location).href }, voice: { text: heardAs }, location: { text: t.place } };
+  const more = { image: { url: new URL("assets/receipt.svg", location).href }, voice: { text: heardAs }, location: { text: t.place } };
   if (kind === "voice") $("draft").value = "";
   act(kind, more[kind]);
   tray(false);
 });
 for (const button of document.querySelectorAll("[data-ask]")) button.addEventListener("click", () => say(button.dataset.ask));
 for (const button of document.querySelectorAll("[data-key]"))
-  button.addEventListener("click", () => act("click", { key: button.dataset.key, text: button.textContent.trim() }));
-for (const button of document.querySelectorAll("[data-to]")) button.addEventListener("click", () => view(button.dataset.to));
+  button.addEventListener("click", () => { unfold(null); act("click", { key: button.dataset.key, text: button.textContent.trim() }); });
+for (const button of document.querySelectorAll("[data-sub]"))
+  button.addEventListener("click", () => unfold(button.getAttribute("aria-expanded") === "true" ? null : button));
+document.addEventListener("click", (event) => { if (!event.target.closest(".menu")) unfold(null); });
+$("who")?.addEventListener("change", () => open($("who").value, true));
+
+// One of the menu's buttons shows what is below it, or none does.
+function unfold(chosen, back) {
+  for (const button of document.querySelectorAll("[data-sub]")) {
+    if (back && button.getAttribute("aria-expanded") === "true") button.focus();
+    button.setAttribute("aria-expanded", `${button === chosen}`);
+    $(button.dataset.sub).hidden = button !== chosen;
+  }
+}
 $("follow").addEventListener("click", () => act("follow"));
 $("unfollow").addEventListener("click", () => act("unfollow"));
 $("banner-close").addEventListener("click", shutSms);
 $("new-follower").addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = event.target;
-  const someone = await call("POST", "/api/followers", { name: form.elements.name.value, phone: form.elements.phone.value, follow: true });
+  const someone = await call("POST", "api/followers", { name: form.elements.name.value, phone: form.elements.phone.value, follow: true });
   form.reset();
   await open(someone.openid, true);
 });
 $("verify").addEventListener("click", async () => {
-  const found = await call("POST", "/api/verify");
+  const found = await call("POST", "api/verify");
   $("verified").className = `result ${found.ok ? "good" : "bad"}`;
   $("verified").textContent = found.ok ? t.verified : t.not_verified + [t[`outcome_${found.why}`] ?? found.why, found.status].filter(Boolean).join(" · ");
 });
 $("faults").addEventListener("change", setFaults);
 $("revoke").addEventListener("click", async () => {
-  await call("POST", "/api/tokens/revoke");
+  await call("POST", "api/tokens/revoke");
   $("revoke").textContent = `${t.fault_revoke} · ${t.revoked}`;
 });
-const tick = () => { $("time").textContent = hours(now()); showQuota(); };
+const tick = () => { $("time").textContent = hours(now()); showQuota(); showTyping(); };
 setInterval(tick, 1000);
 tick();
-listen();
+listen({
+  line: heard,
+  follower: (someone) => { state.followers.set(someone.openid, someone); showFollowers(); },
+  typing: ({ openid, until }) => {
+    const them = state.followers.get(openid);
+    if (them) them.typing_until = until;
+    showTyping();
+  },
+  call: (one) => { state.calls = [...state.calls.slice(-199), one]; showWire(); },
+  sms: (sms) => { state.sms.push(sms); showSms(); },
+  faults: (faults) => { state.faults = faults; showFaults(); },
+}, refresh);

@@ -1,0 +1,45 @@
+"""One process of ours on a moved clock: it looks, understands and sends, and may be killed at any moment.
+
+    python -m contest.responder --config config.yaml --clock clock
+
+What `yingda run`'s workers do beside their pages, assembled in the same way: the poller, the delivery and the sweeper.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from bot.app import Stand, assemble
+from bot.config import Deployment, load
+from bot.stores.nerve import Nerve
+from bot.stores.record.database import Database
+from contest.moved import MovedLoop, SharedClock, Threads
+
+NOBODY = "redis://127.0.0.1:1"  # leases of singletons live by the wall's time; there is only one process here
+
+
+async def live(deployment: Deployment, clock: SharedClock) -> None:
+    """Until killed."""
+    database = Database(deployment.config.record_url, clock.now)
+    yingda = assemble(deployment, database, Nerve(NOBODY), Stand(clock))
+    await yingda.shelf.refresh()
+    async with asyncio.TaskGroup() as beside:
+        beside.create_task(yingda.delivery.run())
+        beside.create_task(yingda.sweeper.run(yingda.nerve))
+        beside.create_task(yingda.poller.run(yingda.nerve))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--clock", type=Path, required=True)
+    chosen = parser.parse_args()
+    clock, threads = SharedClock(chosen.clock), Threads()
+    with asyncio.Runner(loop_factory=lambda: MovedLoop(clock, threads)) as runner:
+        runner.run(live(load(chosen.config), clock))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""A post on X in the two shapes in which it arrives, and what it is to us.
+
+Everybody who writes in a thread is a customer of their own; the thread is X's conversation, and the post to be answered
+travels in the message's data.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.channels.twitter.reading import each, found, made_at, mapping, number, text, written_at
+from bot.messages import Inbound, Instant, Kind, Media
+
+_HANDLES = re.compile(r"^(?:[@＠][A-Za-z0-9_]{1,15}(?:\s+|$))+", re.ASCII)
+_ATTACHED = re.compile(r"(?:\s*https?://t\.co/\w+)+\s*$", re.ASCII)
+_LINK = re.compile(r"https?://\S+")
+_USERNAME = re.compile(r"[A-Za-z0-9_]{1,15}", re.ASCII)
+MOST_NAMED = 50  # others whom a reply leaves in peace
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """original: the id of its first version, which an edit keeps. calls, quotes: whether it mentions or quotes us.
+    others: who else is named in it."""
+
+    id: str
+    original: str
+    author: str
+    conversation: str
+    words: str
+    at: Instant
+    username: str = ""
+    calls: bool = False
+    quotes: bool = False
+    repeats: bool = False
+    picture: str = ""
+    others: tuple[str, ...] = ()
+
+
+def post_of(post: Mapping[str, Any], includes: Mapping[str, Any], ours: str) -> Post:
+    """A v2 post, from a list or an X Activity event. Long posts are cut in `text` and whole in `note_tweet`."""
+    author, id_ = number(post, "author_id"), number(post, "id")
+    kinds = {text(one, "type"): number(one, "id") for one in each(post, "referenced_tweets")}
+    quoted = next((one for one in each(includes, "tweets") if number(one, "id") == kinds.get("quoted")), None)
+    mentioned = (*each(post, "note_tweet", "entities", "mentions"), *each(post, "entities", "mentions"))
+    named = tuple(dict.fromkeys(number(one, "id") for one in mentioned))
+    return Post(
+        id_,
+        _original(post) or id_,
+        author,
+        number(post, "conversation_id") or id_,
+        text(post, "note_tweet", "text") or text(post, "text"),
+        written_at(post, "created_at"),
+        _name(includes, author),
+        calls=ours in named,
+        quotes="quoted" in kinds and number(quoted, "author_id") == ours,
+        repeats="retweeted" in kinds,
+        picture=_first(found(post, "attachments", "media_keys")),
+        others=_besides(named, author, ours),
+    )
+
+
+def older_post_of(tweet: Mapping[str, Any], ours: str) -> Post:
+    """A v1.1 post of the Account Activity API. It names no conversation, so each is a thread of its own."""
+    id_, author = (
+        number(tweet, "id_str") or number(tweet, "id"),
+        number(tweet, "user", "id_str") or number(tweet, "user", "id"),
+    )
+    mentioned = *each(tweet, "extended_tweet", "entities", "user_mentions"), *each(tweet, "entities", "user_mentions")
+    named = tuple(dict.fromkeys(number(one, "id_str") or number(one, "id") for one in mentioned))
+    return Post(
+        id_,
+        id_,
+        author,
+        number(tweet, "conversation_id_str") or id_,
+        text(tweet, "extended_tweet", "full_text") or text(tweet, "full_text") or text(tweet, "text"),
+        made_at(id_) if id_ else 0.0,
+        _handle(text(tweet, "user", "screen_name")),
+        calls=ours in named,
+        quotes=(number(tweet, "quoted_status", "user", "id_str") or "-") == ours,
+        repeats=bool(mapping(tweet, "retweeted_status")),
+        picture=next((number(one, "id_str") for one in each(tweet, "entities", "media")), ""),
+        others=_besides(named, author, ours),
+    )
+
+
+def inbound_of(account: str, post: Post, arrived: Instant) -> Inbound | None:
+    """The message that a post is to us; None if it is not a complete post.
+
+    Only those who mention or quote us may be answered in public (since 2026-02-23, docs.x.com manage-tweets): any
+    other post is kept as an event. An edit has its original's key, so that it is not answered again.
+    """
+    if not (post.id and post.author):
+        return None
+    words = _said(post)
+    kind = _kind(post, words) if post.calls or post.quotes else Kind.EVENT
+    data = {"id": post.id, "username": post.username, "summoned": _summoned(post)}
+    data["others"] = " ".join(post.others)
+    return Inbound(
+        account,
+        post.author,
+        f"post:{post.original}",
+        kind,
+        words,
+        Media(post.picture) if post.picture else None,
+        post.at or arrived,
+        post.conversation,
+        {name: value for name, value in data.items() if value},
+    )
+
+
+def _said(post: Post) -> str:
+    """Without the names before it, and without the links that X puts after it for what is quoted or attached."""
+    words = _HANDLES.sub("", post.words)
+    return html.unescape(_ATTACHED.sub("", words) if post.quotes or post.picture else words).strip()
+
+
+def _kind(post: Post, words: str) -> Kind:
+    """A bare @name asks nothing; a picture with no word to it is for people."""
+    if _LINK.sub("", words).strip():
+        return Kind.TEXT
+    return Kind.IMAGE if post.picture else Kind.EVENT
+
+
+def _summoned(post: Post) -> str:
+    return "mention" if post.calls else "quote" if post.quotes else ""
+
+
+def _besides(named: tuple[str, ...], author: str, ours: str) -> tuple[str, ...]:
+    return tuple(one for one in named if one not in ("", author, ours))[:MOST_NAMED]
+
+
+def _original(post: Mapping[str, Any]) -> str:
+    history = found(post, "edit_history_tweet_ids")
+    ids = [number({"id": one}, "id") for one in history] if isinstance(history, list) else []
+    return min((one for one in ids if one), key=int, default="")
+
+
+def _name(includes: Mapping[str, Any], author: str) -> str:
+    """Includes hold people plainly or, in some events, under `data`."""
+    people = ({**one, **mapping(one, "data")} for one in each(includes, "users"))
+    return next((_handle(text(one, "username")) for one in people if number(one, "id") == author), "")
+
+
+def _handle(username: str) -> str:
+    return username if _USERNAME.fullmatch(username) else ""
+
+
+def _first(keys: Any) -> str:
+    return next((text({"key": one}, "key")[:64] for one in keys), "") if isinstance(keys, list) else ""

@@ -1,0 +1,104 @@
+"""What a training published, as it is told: one JSON object for programs, a few lines for people."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bot.commands.from_record import Judged
+from bot.commands.ground import out
+from bot.intents.evidence import Proof
+from bot.intents.judging import ENOUGH, by_proof
+from bot.intents.understanding.thresholds import PROVES
+from bot.intents.understanding.training import Report
+from bot.publishing import Published
+
+
+def as_json(published: Published, traffic: Judged, picture: Path | None) -> dict[str, Any]:
+    """A full training's report, too; `rehearsed_in` is the edition that the thresholds come from."""
+    rehearsal = published.rehearsal
+    return {
+        "edition": published.number,
+        "entries": published.entries,
+        **(asdict(published.report) if published.report else {}),
+        "changed": published.changed,
+        "rehearsed_in": rehearsal.edition or published.number,
+        "changed_since": rehearsal.changed,
+        "seconds": published.seconds,
+        "stages": dict(published.stages),
+        "picture": str(picture) if picture else None,
+        "traffic": _traffic(traffic),
+    }
+
+
+def tell(published: Published, traffic: Judged, target: float, picture: Path | None) -> None:
+    """`target`: the precision that was promised. `picture`: where it is drawn, after a full training."""
+    if published.report is None:
+        _tell_what_changed(published)
+    else:
+        _tell_all(published, published.report, target)
+        out.print(f"  the point chosen, and what others would buy: {picture} / 所选阈值与取舍见图")
+        _doubt(published.report, target)
+    seen = _traffic(traffic)
+    if seen:
+        out.print(
+            f"  asked {seen['questions']} questions of customers, {seen['told']} of them told by agents or the "
+            f"customers themselves: {seen['accuracy']:.1%} understood; it answers {seen['coverage']:.0%} by itself, "
+            f"{seen['precision']:.1%} of that rightly / 真实提问评测"
+        )
+
+
+def _tell_what_changed(published: Published) -> None:
+    rehearsal = published.rehearsal
+    out.print(
+        f"✓ edition {published.number} is live: {published.entries} entries, {published.changed} of them learned "
+        f"anew, {published.seconds:.1f} s / 第 {published.number} 版已上线，只重新学习了有改动的条目\n"
+        f"  how sure to be is taken from edition {rehearsal.edition}; {rehearsal.changed} entries have changed since "
+        f"(yingda train --full rehearses everything / 全部重新训练)"
+    )
+
+
+def _tell_all(published: Published, report: Report, target: float) -> None:
+    out.print(
+        f"✓ edition {published.number} is live: {report.entries} entries, {report.examples} examples, "
+        f"{published.seconds:.1f} s / 第 {published.number} 版已上线"
+    )
+    out.print(
+        f"  asked {report.heldout} questions it had not learned: {report.accuracy:.1%} understood; "
+        f"it answers {report.coverage:.0%} by itself, {report.precision:.1%} of that rightly (promised {target:.0%})"
+    )
+    out.print(
+        f"  用没学过的 {report.heldout} 句来问：认对 {report.accuracy:.1%}；自行回答 {report.coverage:.0%}，"
+        f"其中答对 {report.precision:.1%}（目标 {target:.0%}）"
+    )
+
+
+def _doubt(report: Report, target: float) -> None:
+    """What the promise lacks, if anything."""
+    if report.heldout < PROVES:
+        out.print(
+            f"! {report.heldout} held-out questions prove little: write {PROVES} examples, two an entry at least"
+            " / 留出的问题太少，不足以证明承诺"
+        )
+    elif report.precision < target:
+        out.print(
+            "! the promise cannot be kept on these examples: only the surest are answered; yingda evaluate shows which "
+            "entries are mixed up / 现有例句达不到承诺的准确率"
+        )
+
+
+def _traffic(judged: Judged) -> dict[str, Any] | None:
+    """How the new edition does on what customers asked of late; None with too little to say anything."""
+    _, evaluated = judged.editions[0]
+    if evaluated is None or evaluated.figures.test_texts < ENOUGH:
+        return None
+    figures, proofs = evaluated.figures, by_proof(evaluated)
+    return {
+        "days": judged.days,
+        "questions": figures.test_texts,
+        "told": sum(one.questions for proof, one in proofs.items() if proof != Proof.ANSWERED),
+        "accuracy": round(figures.accuracy, 6),
+        "coverage": round(figures.coverage_at_precision, 6),
+        "precision": round(figures.precision_answered, 6),
+    }

@@ -1,0 +1,235 @@
+"""The sentence encoder's network, universal-sentence-encoder-multilingual 3, with numpy alone.
+
+A token is projected and enters the windows of the first convolutions before it meets its neighbours. What it brings
+along there depends on nothing but itself, so it is computed once and kept: that leaves 40 % of the arithmetic.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Floats: TypeAlias = npt.NDArray[np.float32]
+Places: TypeAlias = npt.NDArray[np.intp]
+_CHUNKS = 17  # the embeddings lie in so many blocks, each with a scale of its own; token t in block t % 17
+_WIDTH = 512
+_BRANCH = 256
+_WINDOWS = ((2, 0), (3, 1), (5, 2))  # of the three branches: how many tokens, and how many of them lie before
+_PIECES = len(_WINDOWS) + sum(size for size, _ in _WINDOWS)
+KEPT = 768  # tokens; 10 MB. Most of what a brand's customers write; rarer ones are computed each time
+_FEWEST = 4  # rows in a product: BLAS adds up one or two in another order, and a token must not depend on its company
+_MOST_TOKENS = 512  # at once; more gains nothing and needs memory
+
+
+class Network:
+    """From token ids to unit vectors of 512 float32. Any number of threads may ask at once. `kept`: tokens."""
+
+    def __init__(self, weights: Path, kept: int = KEPT) -> None:
+        self._embeddings = Embeddings(weights)
+        with np.load(weights, allow_pickle=False) as arrays:
+            self._tokens = Tokens(self._embeddings, arrays, kept)
+            self._convolutions = [_Convolution(arrays, size, left) for size, left in _WINDOWS]
+            self._norm = Norm(arrays["ln_g"], arrays["ln_b"], float(arrays["eps"]))
+            self._dense = _Dense(arrays)
+
+    def vectors(self, sentences: Sequence[Sequence[int]]) -> Floats:
+        """One row per sentence, each of one token at least."""
+        vectors = np.empty((len(sentences), _WIDTH), np.float32)
+        for some in together(sentences):
+            vectors[some] = self._together(sentences[some])
+        return vectors
+
+    def _together(self, sentences: Sequence[Sequence[int]]) -> Floats:
+        lengths = np.fromiter(map(len, sentences), np.intp, len(sentences))
+        tokens = np.concatenate([np.asarray(sentence, np.intp) for sentence in sentences])
+        starts = np.cumsum(lengths) - lengths
+        table, places = self._tokens.places(tokens)
+        window = _window(starts, lengths)
+        features = np.empty((len(tokens), _WIDTH + _BRANCH * len(_WINDOWS)), np.float32)
+        self._embeddings.read(tokens, features[:, :_WIDTH])
+        piece = len(_WINDOWS)
+        for number, convolution in enumerate(self._convolutions):
+            column = _WIDTH + number * _BRANCH
+            own = table[places, number]
+            brought = table[:, piece : piece + convolution.size]
+            features[:, column : column + _BRANCH] = convolution.read(own, brought, np.append(places, 0), window)
+            piece += convolution.size
+        self._norm.apply(features)
+        return self._dense.read(np.add.reduceat(features, starts, axis=0), lengths.astype(np.float32)[:, None])
+
+
+class Embeddings:
+    """A row of 512 per token, kept as bytes: 65 MB instead of 262."""
+
+    def __init__(self, weights: Path) -> None:
+        with np.load(weights, allow_pickle=False) as arrays:
+            first = arrays["q1"]
+            self._table = np.empty((_CHUNKS * len(first), _WIDTH), np.uint8)
+            for chunk in range(_CHUNKS):
+                self._table[chunk::_CHUNKS] = arrays[f"q{chunk + 1}"]
+            self._scale, self._low = arrays["scale"].astype(np.float32), arrays["lo"].astype(np.float32)
+
+    def read(self, tokens: Places, into: Floats) -> None:
+        """Write the tokens' rows into an array of their shape."""
+        chunks = tokens % _CHUNKS
+        into[:] = self._table[tokens]
+        into *= self._scale[chunks, None]
+        into += self._low[chunks, None]
+
+
+class Tokens:
+    """What tokens bring along by themselves: their projection for each branch, and its product with each place of the
+    branch's window. The first `kept` tokens met stay; others are computed anew each time."""
+
+    def __init__(self, embeddings: Embeddings, arrays: Any, kept: int) -> None:
+        sizes = [size for size, _ in _WINDOWS]
+        self._embeddings = embeddings
+        self._projection = np.concatenate([arrays[f"proj{size}"] for size in sizes], axis=1)
+        self._offset = np.concatenate([arrays[f"proj_b{size}"] for size in sizes])
+        gains, shifts = ([arrays[f"{name}{size}"] for size in sizes] for name in ("ln_g", "ln_b"))
+        self._norm = Norm(np.concatenate(gains), np.concatenate(shifts), float(arrays["eps"]))
+        self._windows = [arrays[f"w1_{size}"].reshape(size, _BRANCH, _BRANCH) for size in sizes]
+        self._kept = np.zeros((kept + 1, _PIECES, _BRANCH), np.float32)  # row 0 is beyond a sentence's end
+        self._rows: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def places(self, tokens: Places) -> tuple[Floats, Places]:
+        """A table (rows, pieces, 256), and each token's row in it. Row 0 is all zeros."""
+        ids = tokens.tolist()
+        new = [token for token in dict.fromkeys(ids) if token not in self._rows]
+        if not new:
+            return self._kept, np.fromiter(map(self._rows.__getitem__, ids), np.intp, len(ids))
+        computed = self._compute(np.array(new, np.intp))
+        if self._keep(new, computed):
+            return self.places(tokens)
+        return self._passing(ids, new, computed)
+
+    def _keep(self, new: Sequence[int], computed: Floats) -> bool:
+        """False if there is no room for all of them."""
+        with self._lock:
+            if len(self._rows) + len(new) > len(self._kept) - 1:
+                return False
+            for token, pieces in zip(new, computed, strict=True):
+                row = self._rows.get(token, len(self._rows) + 1)
+                self._kept[row] = pieces
+                self._rows[token] = row
+            return True
+
+    def _passing(self, ids: Sequence[int], new: Sequence[int], computed: Floats) -> tuple[Floats, Places]:
+        """A table for these tokens alone."""
+        different = list(dict.fromkeys(ids))
+        place = {token: row for row, token in enumerate(different, start=1)}
+        table = np.zeros((len(different) + 1, _PIECES, _BRANCH), np.float32)
+        known = [token for token in different if token in self._rows]
+        table[[place[token] for token in known]] = self._kept[[self._rows[token] for token in known]]
+        table[[place[token] for token in new]] = computed
+        return table, np.array([place[token] for token in ids], np.intp)
+
+    def _compute(self, tokens: Places) -> Floats:
+        rows = np.zeros((max(len(tokens), _FEWEST), _WIDTH), np.float32)
+        self._embeddings.read(tokens, rows[: len(tokens)])
+        projected = rows @ self._projection
+        projected += self._offset
+        self._norm.apply(projected)
+        branches = np.split(projected, len(_WINDOWS), axis=1)
+        brought = [branch @ place for branch, window in zip(branches, self._windows, strict=True) for place in window]
+        return np.stack([*branches, *brought], axis=1)[: len(tokens)]
+
+
+class _Convolution:
+    """Two layers over a window of `size` tokens, `left` of them before, each added to what went in."""
+
+    def __init__(self, arrays: Any, size: int, left: int) -> None:
+        self.size = size
+        self._from = max(before for _, before in _WINDOWS) - left
+        self._first_offset, self._second_offset = arrays[f"b1_{size}"], arrays[f"b2_{size}"]
+        self._second = arrays[f"w2_{size}"]
+
+    def read(self, own: Floats, brought: Floats, rows: Places, window: Places) -> Floats:
+        """own: (tokens, 256). brought: (rows, size, 256) as `Tokens` keeps it. rows: each token's row, and at last row
+        0. window: the tokens around each, as `_window` has them."""
+        around = window[:, self._from : self._from + self.size]
+        middle = np.empty((len(own) + 1, _BRANCH), np.float32)
+        middle[-1] = 0.0
+        first = middle[:-1]
+        first[:] = self._first_offset
+        for place in range(self.size):
+            first += brought[rows[around[:, place]], place]
+        np.maximum(first, 0, out=first)
+        first += own
+        second: Floats = middle[around].reshape(len(own), -1) @ self._second
+        second += self._second_offset
+        np.maximum(second, 0, out=second)
+        second += first
+        return second
+
+
+class Norm:
+    """Layer normalisation."""
+
+    def __init__(self, gain: Floats, shift: Floats, least: float) -> None:
+        self._gain, self._shift, self._least = gain, shift, least
+
+    def apply(self, rows: Floats) -> None:
+        """In place."""
+        rows -= rows.mean(axis=1, keepdims=True)
+        spread = np.einsum("ij,ij->i", rows, rows) / rows.shape[1]
+        rows *= (1 / np.sqrt(spread + self._least))[:, None]
+        rows *= self._gain
+        rows += self._shift
+
+
+class _Dense:
+    """From the sum of a sentence's tokens to its vector."""
+
+    def __init__(self, arrays: Any) -> None:
+        self._mix, self._offset = arrays["cnn_W"], arrays["cnn_b"]
+        self._first = np.concatenate([arrays["d0"], arrays["p1"]], axis=1)
+        self._second = arrays["d1"]
+        self._third = np.concatenate([arrays["d2"], arrays["p3"]], axis=1)
+        self._last = arrays["d3"]
+        self._least = float(arrays["eps"])
+
+    def read(self, sums: Floats, lengths: Floats) -> Floats:
+        mean = (sums @ self._mix + lengths * self._offset) / np.sqrt(lengths)
+        left, right = _halves(mean @ self._first, len(self._second))
+        hidden = np.maximum(right + left @ self._second, 0)
+        left, right = _halves(hidden @ self._third, len(self._last))
+        vectors: Floats = np.tanh(right + left @ self._last)
+        squares = np.einsum("ij,ij->i", vectors, vectors)
+        vectors /= np.sqrt(np.maximum(squares, self._least))[:, None]
+        return vectors
+
+
+def _halves(both: Floats, width: int) -> tuple[Floats, Floats]:
+    """What is to be rectified, so, and what is passed by."""
+    return np.maximum(both[:, :width], 0), both[:, width:]
+
+
+def together(sentences: Sequence[Sequence[int]]) -> Iterator[slice]:
+    """Which sentences are read in one go, by their tokens; one at least."""
+    start = tokens = 0
+    for end, sentence in enumerate(sentences):
+        if end > start and tokens + len(sentence) > _MOST_TOKENS:
+            yield slice(start, end)
+            start, tokens = end, 0
+        tokens += len(sentence)
+    if start < len(sentences):
+        yield slice(start, len(sentences))
+
+
+def _window(starts: Places, lengths: Places) -> Places:
+    """For each token the places of itself and its neighbours, as many as the widest window; one past the last token
+    where its sentence has ended."""
+    before = max(left for _, left in _WINDOWS)
+    after = max(size - 1 - left for size, left in _WINDOWS)
+    count = int(lengths.sum())
+    around = np.arange(count)[:, None] + np.arange(-before, after + 1)
+    first = np.repeat(starts, lengths)[:, None]
+    last = np.repeat(starts + lengths, lengths)[:, None]
+    return np.where((around >= first) & (around < last), around, count)

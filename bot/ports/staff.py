@@ -1,0 +1,128 @@
+"""The record, as the desk and its people see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from bot.cases import AgentReply, CaseLine, CaseView, Role, Session, StaffMember, Stray
+from bot.health import AccountHealth
+from bot.messages import Instant, OutboxState
+
+
+class HealthRoom(Protocol):
+    async def accounts(self, holders: Mapping[str, str]) -> list[AccountHealth]:
+        """How each account fares; `holders` names the app whose limits an account shares, or ''. Raises Unavailable."""
+        ...
+
+
+class CaseBoard(Protocol):
+    """The record, as the desk reads it."""
+
+    async def lines(self) -> list[CaseLine]:
+        """Every open case, in the order in which they should be taken."""
+        ...
+
+    async def case(self, case_id: str) -> CaseView | None:
+        """A case, open or ended, with the whole conversation; None if there is none of that id."""
+        ...
+
+    async def ended(self, search: str, limit: int) -> list[CaseLine]:
+        """The cases that ended last, newest first. `search` '': all; else part of a customer's name or handle, or the
+        beginning of a case's id."""
+        ...
+
+    async def pulse(self) -> Instant:
+        """When anything last happened, so that a reader without the nerve sees that it should read again."""
+        ...
+
+
+class CaseWork(Protocol):
+    """The record, as those see it who move cases. All raise LookupError, Stale, NotAllowed and Unavailable."""
+
+    async def claim(self, case_id: str, by: StaffMember) -> None:
+        """Take a waiting case; what the bot was about to say in it is cancelled. Raises AlreadyTaken."""
+        ...
+
+    async def release(self, case_id: str, by: StaffMember) -> None:
+        """Put a claimed case back into the queue."""
+        ...
+
+    async def resolve(self, case_id: str, by: StaffMember) -> None:
+        """The case is done; its conversations are closed until the customer writes again."""
+        ...
+
+    async def hand_back(self, case_id: str, by: StaffMember) -> None:
+        """The case ends and the bot answers again."""
+        ...
+
+
+class CaseTalk(Protocol):
+    """The record, as those see it who speak in a case. All raise LookupError, NotAllowed and Unavailable."""
+
+    async def reply(self, case_id: str, by: StaffMember, reply: AgentReply) -> str:
+        """Say something to the customer, once per `reply.key`; the message's id. Only the claiming agent may."""
+        ...
+
+    async def note(self, case_id: str, by: StaffMember, text: str) -> str:
+        """Write something that only staff read; the message's id."""
+        ...
+
+    async def correct(self, case_id: str, by: StaffMember, message_id: str, entry: str) -> None:
+        """Say which entry would have answered what the customer wrote in a message of the case; '' for none. The last
+        word holds. Also on an ended case. Raises LookupError for a message that is not the customer's words here."""
+        ...
+
+    async def send_again(self, case_id: str, outgoing_id: str, by: StaffMember, state: OutboxState) -> None:
+        """A person decides that an in-doubt or failed row is sent once more, from `state` (PENDING or WAITING)."""
+        ...
+
+
+class Strays(Protocol):
+    """The record, as those see it who decide on messages that may not have arrived and belong to no open case.
+
+    The decisions raise LookupError, NotAllowed, Unavailable, and Stale if a case was opened meanwhile: decide there.
+    """
+
+    async def undelivered(self, limit: int) -> list[Stray]:
+        """The newest first."""
+        ...
+
+    async def send_again(self, outgoing_id: str, by: StaffMember, state: OutboxState) -> None:
+        """Once more, from `state` (PENDING or WAITING)."""
+        ...
+
+    async def leave(self, outgoing_id: str, by: StaffMember) -> None:
+        """It stays as it is and nobody is asked again."""
+        ...
+
+
+class StaffRoom(Protocol):
+    """The record, as the door of the desk sees it."""
+
+    async def log_in(self, login: str, password: str) -> tuple[str, Session] | None:
+        """A new session and the token for its cookie; None for an unknown login and a wrong password alike."""
+        ...
+
+    async def by_session(self, token: str) -> Session | None:
+        """Who holds this token, while the session lasts and the person is not disabled."""
+        ...
+
+    async def log_out(self, token: str) -> None: ...
+
+    async def add(self, login: str, name: str, role: Role, password: str) -> StaffMember:
+        """Raises Stale if the login is already somebody's."""
+        ...
+
+    async def disable(self, login: str) -> None:
+        """They are out at once, and their login lets nobody in. Raises LookupError."""
+        ...
+
+    async def give_password(self, login: str, password: str) -> None:
+        """A new password, with which whoever was disabled may come in again; who is logged in with the old one is out.
+        Raises LookupError."""
+        ...
+
+    async def everybody(self) -> list[StaffMember]:
+        """Everybody who is not disabled, by login."""
+        ...

@@ -1,0 +1,82 @@
+// What the pages of all simulators share: asking, listening, faces, views, what went over the wire.
+export const $ = (id) => document.getElementById(id);
+export const t = JSON.parse($("words").textContent);
+const locale = document.documentElement.lang;
+let skew = 0;
+
+export function make(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+export async function call(method, path, body) {
+  const request = { method, headers: { "content-type": "application/json" } };
+  if (body !== undefined) request.body = JSON.stringify(body);
+  const response = await fetch(path, request);
+  if (!response.ok) throw new Error(`${response.status}`);
+  return response.status === 204 ? null : response.json();
+}
+
+// The simulator's clock, which a test may have moved.
+export const setNow = (seconds) => { skew = seconds - Date.now() / 1000; };
+export const now = () => Date.now() / 1000 + skew;
+export const hours = (at, seconds) => new Date(at * 1000).toLocaleTimeString(locale,
+  { hour: "2-digit", minute: "2-digit", second: seconds ? "2-digit" : undefined, hourCycle: "h23", timeZone: document.body.dataset.zone });
+export const hue = (id) => [...id].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % 8;
+export const face = (name, kind) => make("span", { className: `face face-${kind}`, ariaHidden: "true" }, [...name][0] ?? "?");
+
+// A person in the list at the left, with a count of what they have not read.
+export function personRow(name, detail, id, unread, current, open) {
+  const row = make("button", { type: "button", onclick: open }, face(name, hue(id)),
+    make("span", {}, name, make("small", {}, detail)),
+    unread ? make("b", {}, `${unread}`, make("span", { className: "hidden" }, ` ${t.unread}`)) : null);
+  if (current) row.setAttribute("aria-current", "true");
+  return make("li", {}, row);
+}
+
+// One thing that went over the wire. mood: "", "warn" or "bad".
+export const wireRow = (at, what, detail, outcome, mood) => make("li", {}, make("time", {}, hours(at, true)),
+  make("span", {}, `${what} `, make("small", {}, detail.filter(Boolean).join(" · "))), make("em", { className: mood }, outcome));
+
+export const showWireRows = (rows) =>
+  $("wire").replaceChildren(...(rows.length ? rows : [make("li", { className: "none" }, t.wire_none)]));
+
+export function view(name) {
+  document.body.dataset.view = name;
+  for (const button of document.querySelectorAll("[data-to]"))
+    if (button.dataset.to === name) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+}
+
+// Hear news by topic; `refresh` asks for everything, after each (re)connection and when something was missed.
+export function listen(topics, refresh) {
+  const live = new EventSource("api/live");
+  live.onerror = () => { $("offline").hidden = false; };
+  for (const [topic, react] of Object.entries(topics))
+    live.addEventListener(topic, (event) => react(JSON.parse(event.data)));
+  live.addEventListener("hello", () => { $("offline").hidden = true; refresh(); });
+  live.addEventListener("missed", refresh);
+}
+
+// A text field that grows with what is typed and sends with Enter; what was typed is handed to `send`.
+export function composer(form, draft, send) {
+  const grow = () => {
+    draft.style.height = "auto";
+    draft.style.height = `${draft.scrollHeight + 2}px`;
+  };
+  draft.addEventListener("input", grow);
+  draft.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    send(draft.value);
+    draft.value = "";
+    grow();
+  });
+}
+
+for (const button of document.querySelectorAll("[data-to]")) button.addEventListener("click", () => view(button.dataset.to));

@@ -1,0 +1,10 @@
+// On a small screen one frame is shown at a time; on a large one all of them, and nothing is to be chosen.
+const stage = document.querySelector(".stage");
+const buttons = [...document.querySelectorAll("[data-to]")];
+
+for (const button of buttons) {
+  button.addEventListener("click", () => {
+    stage.dataset.view = button.dataset.to;
+    for (const one of buttons) one.setAttribute("aria-pressed", String(one === button));
+  });
+}

@@ -1,0 +1,20 @@
+// A post that speaks of the brand and not to it: who wrote it, how many read them, how they feel, and where it stands.
+import { h, say, sayOr, setting } from "./ground.js";
+
+/** The post as it stands in the thread. */
+export function overheardPost({ text, data, media }) {
+  const who = [data.name, data.username && `@${data.username}`].filter(Boolean).join(" ");
+  const reach = data.followers && say("overheard.reach", { count: Number(data.followers).toLocaleString(setting.language) });
+  return h("div", { class: "overheard" },
+    h("p", { class: "author" }, [who, reach].filter(Boolean).join(" · ")),
+    h("p", {}, text || h("i", {}, say("thread.erased"))),
+    media && h("p", { class: "author" }, say("kind.image")),
+    data.link?.startsWith("https://") && h("p", {}, h("a", { href: data.link, target: "_blank", rel: "noopener noreferrer" }, say("overheard.open"))));
+}
+
+/** What stands on the handoff card in place of what the bot understood. */
+export function overheardParts({ detail }) {
+  const tone = detail === "unhappy" ? "hot" : detail === "happy" ? "good" : "";
+  const told = h("span", { class: `tag ${tone}` }, sayOr(`feeling.${detail}`, say("feeling.unknown")));
+  return h("section", {}, h("h3", {}, say("overheard.feeling")), h("p", {}, told));
+}

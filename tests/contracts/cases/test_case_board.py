@@ -1,0 +1,99 @@
+"""CaseBoard on every record: what staff see of cases and customers."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from case_stage import Desk
+from ground import MovableClock
+
+from bot.cases import CaseState
+from bot.messages import Author, Kind, Media, OutboxState, Reason
+from bot.stores.record.tables import conversations, identities
+
+LONG = 36 * 3_600.0
+
+
+def test_the_agent_sees_the_whole_conversation_on_every_channel(desk: Desk, clock: MovableClock) -> None:
+    customer = desk.ground.customer()
+    wechat = desk.ground.conversation(customer)
+    twitter = desk.ground.conversation(customer, "brand-x", "twitter", thread="1789")
+    desk.ground.hears(wechat, "你好")
+    clock.move(60)
+    desk.ground.answers(wechat, "您好！", "small.hello")
+    clock.move(60)
+    desk.ground.hears(twitter, "Your app logs me out all the time")
+    clock.move(60)
+    asked = desk.ground.hears(wechat, "", Kind.IMAGE, Media("media-1", "jpg"))
+    desk.ground.understood(wechat, asked, ("repair.start", 0.41), ("returns.how", 0.3))
+    case = desk.ground.case(wechat, Reason.MEDIA)
+    view = desk.read(case)
+    assert [(line.author, line.text) for line in view.said] == [
+        (Author.CUSTOMER, "你好"),
+        (Author.BOT, "您好！"),
+        (Author.CUSTOMER, "Your app logs me out all the time"),
+        (Author.CUSTOMER, ""),
+    ]
+    assert view.said[-1].media == Media("media-1", "jpg")
+    assert view.said[1].delivery is OutboxState.SENT
+    assert {one.channel for one in view.conversations} == {"wechat", "twitter"}
+    assert [one.intent for one in view.traces[0].trace.candidates] == ["repair.start", "returns.how"]
+
+
+def test_the_agent_sees_nothing_of_other_customers(desk: Desk, talk: str, case: str) -> None:
+    stranger = desk.ground.conversation(desk.ground.customer("别人"))
+    desk.ground.hears(stranger, "不是给你看的")
+    assert [line.text for line in desk.read(case).said] == ["耳机左边没声音了"]
+
+
+def test_a_member_is_known_only_while_verified(desk: Desk, clock: MovableClock) -> None:
+    talk = desk.ground.conversation(desk.ground.customer(), verified_as="M1")
+    case = desk.ground.case(talk)
+    assert desk.read(case).member_id == "M1"
+    clock.move(90000)
+    assert desk.read(case).member_id is None
+
+
+def test_the_list_is_the_order_of_urgency_then_waiting(desk: Desk, clock: MovableClock) -> None:
+    opened = []
+    for priority in (0, 0, 1):
+        talk = desk.ground.conversation(desk.ground.customer())
+        desk.ground.hears(talk, f"urgency {priority}")
+        opened.append(desk.ground.case(talk, priority=priority))
+        clock.move(60)
+    lines = asyncio.run(desk.board.lines())
+    assert [line.id for line in lines] == [opened[2], opened[0], opened[1]]
+    assert lines[0].said == "urgency 1"
+
+
+def test_the_pulse_moves_when_anything_happens(desk: Desk, clock: MovableClock, case: str) -> None:
+    assert asyncio.run(desk.board.pulse()) == 0
+    asyncio.run(desk.cases.claim(case, desk.mei))
+    assert asyncio.run(desk.board.pulse()) == clock.now()
+
+
+def test_ended_cases_are_found_newest_first(desk: Desk, clock: MovableClock) -> None:
+    ended = []
+    for name in ("林晓", "Grace Miller", "周敏"):
+        case = desk.ground.case(desk.ground.conversation(desk.ground.customer(name)))
+        clock.move(10)
+        asyncio.run(desk.cases.resolve(case, desk.mei))
+        ended.append((case, clock.now()))
+    desk.ground.case(desk.ground.conversation(desk.ground.customer("还在等")))
+    found = asyncio.run(desk.board.ended("", 2))
+    assert [(line.id, line.ended_at) for line in found] == ended[:0:-1]
+    assert {line.state for line in found} == {CaseState.RESOLVED}
+
+
+@pytest.mark.parametrize("how", ["name", "handle", "id"])
+def test_an_ended_case_is_found_by_its_customers_name_or_handle_or_its_id(desk: Desk, how: str) -> None:
+    talk = desk.ground.conversation(desk.ground.customer("Grace 100% Miller"))
+    case = desk.ground.case(talk)
+    other = desk.ground.case(desk.ground.conversation(desk.ground.customer("Grace Hopper")))
+    for one in (case, other):
+        asyncio.run(desk.cases.resolve(one, desk.mei))
+    handle = desk.ground.row(identities, desk.ground.row(conversations, talk).identity_id).handle
+    search = {"name": "00% mill", "handle": handle[3:].upper(), "id": case}[how]
+    assert [line.id for line in asyncio.run(desk.board.ended(search, 9))] == [case]
+    assert asyncio.run(desk.board.ended("_", 9)) == []

@@ -1,0 +1,149 @@
+"""Labelled texts from TSV files: what is read, and what is said of a file that is not in order."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.errors import Mistake, SettingError
+from bot.intents.labelled import Labelled, Sheet, names, read_sheet, strangers, taught
+
+HEADING = "text\tlabel\n"
+
+
+def sheet(folder: Path, content: str | bytes, name: str = "some.tsv") -> Path:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def mistakes(path: Path) -> list[Mistake]:
+    with pytest.raises(SettingError) as wrong:
+        read_sheet([path])
+    return list(wrong.value.mistakes)
+
+
+def test_rows_are_texts_with_their_intents_in_order(tmp_path: Path) -> None:
+    path = sheet(tmp_path, HEADING + "几点开门\thours\nwhere's my parcel\ttracking\nopen on sundays?\thours\n")
+    rows = read_sheet([path]).known
+    assert rows == (
+        Labelled("几点开门", "hours", f"{path}:2"),
+        Labelled("where's my parcel", "tracking", f"{path}:3"),
+        Labelled("open on sundays?", "hours", f"{path}:4"),
+    )
+    assert taught(rows) == [("hours", ["几点开门", "open on sundays?"]), ("tracking", ["where's my parcel"])]
+
+
+def test_a_label_in_words_says_what_its_intent_is_called_and_a_code_does_not() -> None:
+    rows = [Labelled("any", label, f"some.tsv:{line}") for line, label in enumerate(LABELS, start=2)]
+    assert names([*rows, *rows]) == [
+        Labelled("card arrival", "card_arrival", "some.tsv:2"),
+        Labelled("top up by card", "TopUpByCard", "some.tsv:3"),
+        Labelled("退款", "退款", "some.tsv:4"),
+        Labelled("what s on", "what's-on", "some.tsv:5"),
+    ]
+
+
+LABELS = ("card_arrival", "TopUpByCard", "退款", "what's-on", "faq_0001", "7", "x", "__", "A1")
+
+
+def test_files_of_other_systems_are_read_too(tmp_path: Path) -> None:
+    path = sheet(tmp_path, "\ufefftext\tlabel\tnearest\r\nhi\thello\tnone\r\n\r\n")
+    assert read_sheet([path]).known == (Labelled("hi", "hello", f"{path}:2"),)
+
+
+def test_several_files_count_as_one(tmp_path: Path) -> None:
+    one, other = sheet(tmp_path, HEADING + "a\tx\n", "a.tsv"), sheet(tmp_path, HEADING + "b\ty\n", "b.tsv")
+    assert [row.text for row in read_sheet([one, other]).known] == ["a", "b"]
+
+
+@pytest.mark.parametrize("label", ["oos", "__oos__"])
+def test_rows_that_say_they_are_out_of_scope_are_strangers_wherever_they_stand(tmp_path: Path, label: str) -> None:
+    path = sheet(tmp_path, f"{HEADING}hi\thello\nwho won the cup\t{label}\n")
+    found = read_sheet([path])
+    assert [row.text for row in found.known] == ["hi"]
+    assert found.strangers == (Labelled("who won the cup", "", f"{path}:3"),)
+
+
+def test_a_file_of_strangers_needs_no_particular_label(tmp_path: Path) -> None:
+    path = sheet(tmp_path, HEADING + "who won the cup\tsports\n")
+    assert strangers([path]) == (Labelled("who won the cup", "", f"{path}:2"),)
+
+
+def test_strangers_may_be_near_or_far(tmp_path: Path) -> None:
+    near, far = sheet(tmp_path, HEADING + "a\tx\n", "a.tsv"), sheet(tmp_path, HEADING + "b\ty\n", "b=c.tsv")
+    found = strangers([f"near={near}", f"far={far}", far])
+    assert [(row.text, row.kind, row.label) for row in found] == [("a", "near", ""), ("b", "far", ""), ("b", "", "")]
+
+
+def test_no_file_holds_nothing() -> None:
+    assert read_sheet([]) == Sheet()
+
+
+def test_a_hundred_thousand_lines_are_read(tmp_path: Path) -> None:
+    lines = "".join(f"text number {number}\tlabel-{number % 900}\r\n" for number in range(100_000))
+    rows = read_sheet([sheet(tmp_path, "\ufeff" + HEADING + lines)]).known
+    assert (len(rows), rows[-1].text, rows[-1].label) == (100_000, "text number 99999", "label-99")
+    assert rows[-1].at.endswith("some.tsv:100001")
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "key", "wrong"),
+    [
+        ("label\ttext\na\tb\n", 1, "heading", "begins with “label\ttext”"),
+        ("", 1, "heading", "begins with “”"),
+        (HEADING, 1, "text", "no line follows"),
+        (HEADING + "a\tx\nno tab here\nb\ty\n", 3, "row", "1 columns, and the heading has 2"),
+        (HEADING + "a\tx\nb\ty\tz\n", 3, "row", "3 columns, and the heading has 2"),
+        (HEADING + "a\tx\n\nb\ty\n", 3, "row", "1 columns"),
+        (HEADING + "a\tx\n \ty\n", 3, "text", "is empty"),
+        (HEADING + "a\t\n", 2, "label", "is empty"),
+        ((HEADING + "a\tx\n").encode() + b"\xff\xfe\ty\n", 3, "text", "is not UTF-8"),
+        (HEADING + "a\toos\n", 2, "label", "every text is oos"),
+    ],
+)
+def test_a_mistake_names_the_line_and_how_to_mend_it(
+    tmp_path: Path, content: str | bytes, line: int, key: str, wrong: str
+) -> None:
+    path = sheet(tmp_path, content)
+    (found,) = mistakes(path)
+    assert (found.file, found.line, found.key) == (str(path), line, key)
+    assert wrong in found.wrong
+    assert found.mend
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (found,) = mistakes(tmp_path / "absent.tsv")
+    assert "absent.tsv" in found.file
+    assert "No such file" in found.wrong
+
+
+def test_a_file_of_another_kind_is_not_complained_of_line_by_line(tmp_path: Path) -> None:
+    found = mistakes(sheet(tmp_path, HEADING + "prose\n" * 500))
+    assert len(found) == 21
+    assert "480 more lines" in found[-1].wrong
+
+
+CELL = st.text(st.characters(exclude_characters="\t\r\n", exclude_categories=["Cs"]), min_size=1).filter(
+    lambda text: text.strip() and text.strip() not in {"oos", "__oos__"}
+)
+
+
+@given(rows=st.lists(st.tuples(CELL, CELL), min_size=1))
+def test_whatever_signs_a_text_holds_it_is_read_as_one(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
+) -> None:
+    content = HEADING + "".join(f"{text}\t{label}\n" for text, label in rows)
+    path = sheet(tmp_path_factory.mktemp("sheet"), content)
+    assert [row[:2] for row in read_sheet([path]).known] == [(text.strip(), label.strip()) for text, label in rows]
+
+
+@given(junk=st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, junk: bytes) -> None:
+    path = sheet(tmp_path_factory.mktemp("junk"), junk)
+    with suppress(SettingError):
+        assert read_sheet([path]).known

@@ -1,0 +1,104 @@
+"""The timeline page as people use it: in a browser, in both languages, at a desk and on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import tweepy
+from browsing import barriers, launched
+from playwright.sync_api import Browser, Page, expect
+from x_stage import Stage, standing
+
+from bot.simulators.page.words import Language
+from bot.simulators.twitter.page.words import WORDS
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as opened:
+        yield opened
+
+
+class Timeline:
+    """The page in the words that stand on it."""
+
+    def __init__(self, page: Page, address: str, language: Language) -> None:
+        self.page = page
+        self.words = {key: both[language] for key, both in WORDS.items()}
+        page.goto(f"{address}/?lang={language}")
+
+    def joins(self, name: str, handle: str) -> None:
+        self.page.get_by_label(self.words["name"], exact=True).fill(name)
+        self.page.get_by_label(self.words["handle"]).fill(handle)
+        self.page.get_by_role("button", name=self.words["add"], exact=True).click()
+        expect(self.page.locator("#people [aria-current]")).to_contain_text(f"@{handle}")
+
+    def says(self, text: str) -> None:
+        draft = self.page.locator("#draft")
+        draft.fill(text)
+        draft.press("Enter")
+        expect(self.page.get_by_role("log").get_by_text(text, exact=False).last).to_be_visible()
+
+    def goes_to(self, tab: str) -> None:
+        self.page.get_by_role("button", name=self.words[tab], exact=False).first.click()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_mention_a_reply_and_a_private_talk(browser: Browser, language: Language) -> None:
+    with standing() as stage:
+        page = browser.new_page()
+        lin = Timeline(page, stage.url, language)
+        lin.joins("林晓", "linxiao")
+        lin.says("积分什么时候过期？ @YunshanTea")
+        (asked,) = _mentions(stage)
+        stage.user.create_tweet(text="请私信我们：https://twitter.com/messages/compose?recipient_id=1600000000000000001",
+                                in_reply_to_tweet_id=str(asked.id))  # fmt: skip
+        page.get_by_role("button", name=lin.words["private"]).click()
+        lin.says("查积分")
+        stage.user.create_direct_message(participant_id=str(asked.author_id), text="您有 1,280 积分")
+        expect(page.get_by_role("log", name=lin.words["thread"]).get_by_text("您有 1,280 积分")).to_be_visible()
+        assert barriers(page) == []
+        page.close()
+
+
+def test_the_author_changes_and_deletes_a_post(browser: Browser) -> None:
+    with standing() as stage:
+        page = browser.new_page()
+        lin = Timeline(page, stage.url, "en")
+        lin.joins("Lin", "linxiao")
+        lin.says("@YunshanTea helo")
+        page.get_by_role("button", name=lin.words["edit"]).click()
+        lin.says("@YunshanTea hello")
+        expect(page.get_by_text(lin.words["edited"], exact=True)).to_be_visible()
+        assert [post.text for post in _mentions(stage)] == ["@YunshanTea hello"]
+        page.get_by_role("button", name=lin.words["remove"]).click()
+        expect(page.get_by_text(lin.words["nothing_yet"])).to_be_visible()
+        assert _mentions(stage) == []
+        page.close()
+
+
+def test_on_a_phone_one_view_fills_the_screen_and_nothing_is_out_of_reach(browser: Browser) -> None:
+    with standing() as stage:
+        page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
+        lin = Timeline(page, stage.url, "en")
+        page.get_by_role("button", name=lin.words["people"], exact=True).click()
+        lin.joins("Lin", "linxiao")
+        lin.says("@YunshanTea hello")
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        assert barriers(page) == []
+        page.get_by_role("button", name=lin.words["behind"], exact=True).click()
+        with page.expect_response("**/api/faults"):
+            page.get_by_label(lin.words["fault_down"]).check()
+        expect(page.get_by_text(lin.words["wire_none"])).to_be_visible()
+        with pytest.raises(Exception, match="503"):
+            stage.user.get_me()
+        expect(page.get_by_role("list", name=lin.words["wire"]).get_by_text("503")).to_be_visible()
+        page.close()
+
+
+def _mentions(stage: Stage) -> list[tweepy.Tweet]:
+    found = stage.user.get_users_mentions(stage.brand.id, user_auth=True, tweet_fields=["author_id"])
+    return list(found.data or [])

@@ -1,0 +1,213 @@
+"""docs/production.md and its samples tell the truth: the commands run in turn and print what they show, the product
+starts from what `yingda new` makes, the samples are read by those whose files they are."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from ground import free_port
+from product import Product, ready_in
+from shop import ROOT
+from typer.testing import CliRunner
+
+from bot.__main__ import app
+from bot.commands import new
+from bot.config import load
+
+pytestmark = pytest.mark.long
+
+DOC = (ROOT / "docs" / "production.md").read_text(encoding="utf-8")
+SAMPLES = ROOT / "docs" / "samples"
+BLOCKS = re.findall(r"```console\n((?:.|\n)*?)```", DOC)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("production")
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """A shell in which the new deployment's .env was read."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("YINGDA_", "WECHAT_"))}
+    told = {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "PYTHONIOENCODING": "utf-8", "LANG": "C.UTF-8"}
+    env = folder / "tea" / ".env"
+    lines = env.read_text(encoding="utf-8").splitlines() if env.exists() else []
+    return kept | told | dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+
+
+def ran(folder: Path, command: str) -> list[str]:
+    """The first command makes the folder in which the others run."""
+    words = shlex.split(command)
+    assert words[0] == ".venv/bin/yingda"
+    there = folder if words[1] == "new" else folder / "tea"
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", *words[1:]],
+        capture_output=True, text=True, env=environment(folder), timeout=240, check=False, cwd=there,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+def test_the_commands_run_in_turn_and_print_what_is_shown(folder: Path) -> None:
+    assert len(BLOCKS) >= 5
+    for block in BLOCKS:
+        printed: list[str] = []
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                printed = ran(folder, line.removeprefix("$ "))
+            else:
+                assert line in printed
+
+
+def test_a_fresh_base_has_nothing_to_mend(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("YINGDA_CONFIG", "")
+    done = CliRunner().invoke(app, ["check", "--config", str(fresh / "config.yaml"), "--json"])
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("name", re.findall(r"\]\((?!http)([^)#]+)\)", DOC))
+def test_every_file_it_links_to_is_there(name: str) -> None:
+    assert (ROOT / "docs" / name).exists()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Path:
+    """A fresh deployment, just made."""
+    made = CliRunner().invoke(app, ["new", str(tmp_path / "tea"), "--brand", "小店"])
+    assert made.exit_code == 0, made.output
+    return tmp_path / "tea"
+
+
+@pytest.fixture
+def running(fresh: Path) -> Iterator[Product]:
+    """It runs as it is, on ports that are free here."""
+    config = (fresh / "config.yaml").read_text(encoding="utf-8")
+    config = config.replace("port: 8081", f"port: {free_port()}").replace("port: 8080", "port: 0")
+    port = re.search(r"simulator:\n  host: .*\n  port: (\d+)", config)
+    assert port
+    config = config.replace("127.0.0.1:8081", f"127.0.0.1:{port[1]}")
+    (fresh / "config.yaml").write_text(config, encoding="utf-8")
+    with ready_in(fresh, fresh / "config.yaml") as product:
+        yield product
+
+
+def test_a_fresh_deployment_starts_answers_and_hands_over(running: Product) -> None:
+    """For real: it trains its small base, and knows greetings and people though it knows nothing of the brand."""
+    from people import Follower
+
+    someone = Follower(running, "小林")
+    assert "小店" in "".join(line["text"] for line in someone.lines())
+    assert someone.hears("人工")
+    someone.leave()
+    assert "edition 1 is live" in running.told()
+
+
+def test_what_it_holds_is_what_is_shipped_under_the_brands_own_name(fresh: Path) -> None:
+    config = (fresh / "config.yaml").read_text(encoding="utf-8")
+    shipped = (ROOT / "config.yaml").read_text(encoding="utf-8")
+    assert len(config.splitlines()) == len(shipped.splitlines())
+    told = "".join(path.read_text(encoding="utf-8") for path in fresh.rglob("*.yaml"))
+    assert "云杉" not in told
+    assert "Yunshan" not in told
+    assert load(fresh / "config.yaml").config.mode == "demo"
+
+
+def test_an_installed_yingda_brings_along_what_a_fresh_deployment_is_made_of() -> None:
+    brought = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["data-files"]
+    there = {f"{place}/{file.name}" for place, globs in brought.items() for one in globs for file in ROOT.glob(one)}
+    base = {f"share/yingda/knowledge_base/{file.name}" for file in (new.SHIPPED / "knowledge_base").glob("*.yaml")}
+    assert there == {"share/yingda/config.yaml", *base}
+    assert Path(sys.prefix, "share", "yingda") == new.INSTALLED
+
+
+def test_its_secret_is_its_own_and_for_nobody_elses_eyes(fresh: Path, tmp_path: Path) -> None:
+    other = tmp_path / "coffee"
+    assert CliRunner().invoke(app, ["new", str(other)]).exit_code == 0
+    secrets = [(one / ".env").read_text(encoding="utf-8") for one in (fresh, other)]
+    assert secrets[0] != secrets[1]
+    assert re.search(r"^YINGDA_SECRET=[0-9a-f]{64}$", secrets[0], re.MULTILINE)
+    assert (fresh / ".env").stat().st_mode & 0o777 == 0o600
+    assert ".env" in (fresh / ".gitignore").read_text(encoding="utf-8")
+    named = set(re.findall(r"^#?([A-Z_]+)=", secrets[0], re.MULTILINE))
+    config = (fresh / "config.yaml").read_text(encoding="utf-8").splitlines()
+    live = [line for line in config if not line.lstrip().startswith("#")]  # an account on X waits to be uncommented
+    assert named == set(re.findall(r"\$\{([A-Z_]+)", "\n".join(live)))
+
+
+def test_a_folder_with_anything_in_it_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
+    done = CliRunner().invoke(app, ["new", str(tmp_path)])
+    assert done.exit_code == 78
+    assert "not empty" in done.output
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    done = CliRunner().invoke(app, ["new", str(tmp_path / "mine.txt")])
+    assert done.exit_code == 78
+
+
+def test_systemd_reads_its_sample(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not there")
+    unit = (SAMPLES / "yingda.service").read_text(encoding="utf-8")
+    (tmp_path / "yingda.service").write_text(
+        unit.replace("/opt/yingda/.venv/bin/yingda", sys.executable).replace("User=yingda", "User=root"),
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / "yingda.service")],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert [line for line in done.stderr.splitlines() if "yingda.service" in line] == []
+
+
+def test_nginx_reads_its_sample(tmp_path: Path) -> None:
+    """Its own checker where nginx is installed; else at least every block and directive is closed."""
+    sample = (SAMPLES / "nginx.conf").read_text(encoding="utf-8")
+    if shutil.which("nginx") is None:
+        bare = re.sub(r"#.*|\"[^\"]*\"", "", sample)
+        assert bare.count("{") == bare.count("}") > 0
+        assert [line for line in bare.splitlines() if line.strip() and line.strip()[-1] not in "{};"] == []
+        return
+    key, chain = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout", key, "-out", chain],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    sample = sample.replace("/etc/letsencrypt/live/bot.brand.example", str(tmp_path))
+    whole = f"pid {tmp_path}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{ access_log off;\n{sample}\n}}\n"
+    (tmp_path / "nginx.conf").write_text(whole, encoding="utf-8")
+    done = subprocess.run(
+        ["nginx", "-t", "-c", str(tmp_path / "nginx.conf")], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_caddy_reads_its_sample() -> None:
+    sample = SAMPLES / "Caddyfile"
+    if shutil.which("caddy") is None:
+        text = sample.read_text(encoding="utf-8")
+        assert text.count("{") == text.count("}") > 0
+        return
+    done = subprocess.run(
+        ["caddy", "validate", "--adapter", "caddyfile", "--config", str(sample)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_samples_lead_to_where_yingda_listens_and_keep_metrics_at_home() -> None:
+    listen = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["listen"]
+    for name in ("nginx.conf", "Caddyfile"):
+        sample = (SAMPLES / name).read_text(encoding="utf-8")
+        assert f"{listen['host']}:{listen['port']}" in sample
+        assert "/metrics" in sample

@@ -1,0 +1,89 @@
+"""What open pages hear of the desk, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from front import Front
+from ground import MovableClock
+from seeding import Ground
+
+from bot.cases import Session
+from bot.web.live import Pulse, changes
+
+
+def test_a_claim_is_told_to_every_open_page(front: Front, case: str) -> None:
+    run_claim = front.claimed(case)
+    asyncio.run(run_claim)
+    assert front.whispers.said == [("desk", json.dumps({"case": case}))]
+
+
+async def _heard(front: Front, clock: MovableClock, events: int, until_ended: bool = False) -> list[str]:
+    member = await front.hire("ear")
+    session = Session(member, "csrf", clock.now() + 3600)
+    heard = []
+    async for event in changes(front.parts, Pulse(front.parts), session):
+        heard.append(str(event.data))
+        if len(heard) == 1:
+            await asyncio.sleep(0)
+            asyncio.get_running_loop().call_later(0.1, lambda: clock.move(2))
+        if len(heard) == events and not until_ended:
+            break
+    return heard
+
+
+def test_a_page_hears_of_changes_and_first_of_all_that_it_should_read(front: Front, clock: MovableClock) -> None:
+    async def story() -> None:
+        listening = asyncio.create_task(_heard(front, clock, 2))
+        await asyncio.sleep(0.3)
+        await front.parts.live.publish("desk", '{"case": "c1"}')
+        assert await asyncio.wait_for(listening, 5) == ["{}", '{"case": "c1"}']
+
+    asyncio.run(story())
+
+
+def test_without_the_nerve_a_page_hears_of_changes_from_the_records_pulse(
+    front: Front, clock: MovableClock, case: str
+) -> None:
+    async def story() -> None:
+        mei = await front.hire("mei")
+        listening = asyncio.create_task(_heard(front, clock, 2))
+        await asyncio.sleep(0.2)
+        await front.parts.cases.work.claim(case, mei)
+        clock.move(2)
+        assert await asyncio.wait_for(listening, 5) == ["{}", "{}"]
+
+    asyncio.run(story())
+
+
+def test_a_page_stops_hearing_when_its_session_ends(front: Front, clock: MovableClock) -> None:
+    async def story() -> None:
+        listening = asyncio.create_task(_heard(front, clock, 9, until_ended=True))
+        await asyncio.sleep(0.2)
+        clock.move(7200)
+        assert await asyncio.wait_for(listening, 5) == ["{}"]
+
+    asyncio.run(story())
+
+
+def test_an_agent_says_which_entry_would_have_answered_and_every_page_hears_of_it(
+    front: Front, ground: Ground, talk: str
+) -> None:
+    asked = ground.hears(talk, "左边没声音了")
+    case = ground.case(talk)
+
+    async def story() -> None:
+        await front.hire("mei", name="小梅")
+        mei = await front.enter("mei")
+        titles = (await mei.get("/api/desk/entries")).json()
+        assert titles["returns.how"] == "returns.how"
+        answer = await mei.post(f"/api/desk/cases/{case}/correct", json={"message": asked, "entry": "returns.how"})
+        assert answer.status_code == 200
+        sheet = (await mei.get(f"/api/desk/cases/{case}")).json()
+        (step,) = [event for event in sheet["events"] if event["type"] == "corrected"]
+        assert (step["entry"], step["data"]) == ("returns.how", {"message": asked})
+        assert sheet["titles"]["returns.how"] == "returns.how"
+
+    asyncio.run(story())
+    assert front.whispers.said[-1] == ("desk", json.dumps({"case": case}))
