@@ -66,7 +66,7 @@ def _layer() -> Vectors:
     ]
     seen, felt = _seen([text for text, _ in told]), np.array([feeling for _, feeling in told])
     start = np.zeros((DIMENSIONS + 1) * len(FEELINGS), np.float32)
-    return lowest(lambda flat: _loss(flat, seen, felt), start).reshape(DIMENSIONS + 1, len(FEELINGS))
+    return lowest(lambda place: _loss(place[0], seen, felt), start).reshape(DIMENSIONS + 1, len(FEELINGS))
 
 
 def _loss(flat: Point, seen: Vectors, felt: Places) -> tuple[float, Point]:

@@ -14,7 +14,7 @@ from shop import ROOT
 
 from bot.decisions import Understanding, Utterance
 from bot.errors import EngineFailed, SettingError
-from bot.intents.understanding.descent import Point, lowest
+from bot.intents.understanding.descent import Place, Point, lowest
 from bot.intents.understanding.fitting import experience, logistic
 from bot.intents.understanding.model import Model
 from bot.intents.understanding.pieces import Assembly, Manifest, apart
@@ -199,15 +199,30 @@ def test_few_outcomes_leave_experience_nearly_as_it_was() -> None:
     assert np.abs(found - start).max() < 0.3
 
 
+BOWL = np.linspace(1, 50, 40).astype(np.float32)
+BOTTOM = np.sin(np.arange(40)).astype(np.float32)
+
+
+def bowl(point: Point) -> tuple[float, Point]:
+    off = point - BOTTOM
+    return float(BOWL @ (off * off)), 2 * BOWL * off
+
+
 def test_descent_finds_the_lowest_point_of_a_bowl() -> None:
-    scale = np.linspace(1, 50, 40).astype(np.float32)
-    goal = np.sin(np.arange(40)).astype(np.float32)
+    found = lowest(lambda place: bowl(place[0]), np.zeros(40, np.float32))
+    assert np.abs(found - BOTTOM).max() < 0.05
 
-    def bowl(point: Point) -> tuple[float, Point]:
-        off = point - goal
-        return float(scale @ (off * off)), 2 * scale * off
 
-    assert np.abs(lowest(bowl, np.zeros(40, np.float32)) - goal).max() < 0.05
+def test_descent_finds_it_as_well_by_coordinates_that_are_not_at_right_angles() -> None:
+    axes = np.eye(40, dtype=np.float32) + np.tri(40, k=-1, dtype=np.float32) / 10
+    there, back = axes @ axes.T, np.linalg.inv(axes)
+
+    def crooked(place: Place) -> tuple[float, Point]:
+        value, slope = bowl(place[0] @ axes)
+        return value, slope @ back
+
+    found = lowest(crooked, np.zeros(40, np.float32), measured=lambda point: np.stack([point, point @ there]))
+    assert np.abs(found @ axes - BOTTOM).max() < 0.05
 
 
 def test_serving_needs_neither_scikit_learn_nor_scipy() -> None:

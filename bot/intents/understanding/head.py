@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bot.intents.understanding.descent import Point, lowest
+from bot.intents.understanding.descent import Place, Point, lowest
 from bot.intents.understanding.encoder import Vectors
 from bot.intents.understanding.model import Head, Scores
 from bot.intents.understanding.ngrams import Grams
@@ -50,12 +50,15 @@ def fit(seen: Views, intents: npt.NDArray[np.intp], count: int) -> Head:
     The last intent's texts, however many they are, weigh no more than all others together.
     """
     task = _Task(Views(seen.meaning, (seen.letters * np.float32(LETTERS_SHARE)).tocsr()), intents, count)
-    meaning, letters, bias = task.parts(lowest(task.loss, np.zeros(task.size, np.float32), _GAIN))
-    return Head(meaning, letters * np.float32(LETTERS_SHARE), bias)
+    return task.head(lowest(task.loss, np.zeros(task.size, np.float32), _GAIN, task.measured))
 
 
 class _Task:
-    """What is minimised: the texts' log loss, and large weights."""
+    """What is minimised: the texts' log loss, and large weights.
+
+    The best weights are a sum of the texts, each times how much every intent wants it: so the shares (texts, intents)
+    are looked for, which are far fewer numbers than the weights of all letters. The bias stands behind them.
+    """
 
     def __init__(self, seen: Views, intents: npt.NDArray[np.intp], count: int) -> None:
         self._seen = seen
@@ -63,32 +66,36 @@ class _Task:
         self._places = (np.arange(len(intents)), intents)
         self._weights = _weights(intents == count - 1)
         self._count = count
-        self._dimensions = seen.meaning.shape[1]
-        self._rows = self._dimensions + seen.letters.shape[1] + 1
-        self.size = self._rows * count
+        self.size = (len(intents) + 1) * count
 
-    def parts(self, flat: Point) -> tuple[Vectors, Vectors, Scores]:
-        table = flat.reshape(self._rows, self._count)
-        return table[: self._dimensions], table[self._dimensions : -1], table[-1]
+    def head(self, point: Point) -> Head:
+        shares, bias = self._parts(point)
+        return Head(self._seen.meaning.T @ shares, self._turned @ shares * np.float32(LETTERS_SHARE), bias)
 
-    def loss(self, flat: Point) -> tuple[float, Point]:
+    def measured(self, point: Point) -> Place:
+        """What the shares come to: in the second row, how all texts score by them."""
+        shares, bias = self._parts(point)
+        scores = self._seen.meaning @ (self._seen.meaning.T @ shares)
+        scores += self._seen.letters @ (self._turned @ shares)
+        return np.stack([point, np.append(scores, bias)])
+
+    def loss(self, place: Place) -> tuple[float, Point]:
         """The loss and its slope."""
-        meaning, letters, bias = self.parts(flat)
-        scores = self._seen.scores(Head(meaning, letters, bias))
-        scores -= scores.max(axis=1, keepdims=True)
-        chances = np.exp(scores)
+        (shares, bias), (scores, _) = map(self._parts, place)
+        odds = scores + bias
+        odds -= odds.max(axis=1, keepdims=True)
+        chances = np.exp(odds)
         sums = chances.sum(axis=1, keepdims=True)
-        surprise = float((np.log(sums[:, 0]) - scores[self._places]) @ self._weights)
+        surprise = float((np.log(sums[:, 0]) - odds[self._places]) @ self._weights)
         chances /= sums
         chances[self._places] -= 1
         chances *= self._weights[:, None]
-        slope = flat * np.float32(PENALTY)
-        to_meaning, to_letters, to_bias = self.parts(slope)
-        to_meaning += self._seen.meaning.T @ chances
-        to_letters += self._turned @ chances
-        to_bias[:] = chances.sum(axis=0)
-        weights = flat[: -self._count]
-        return surprise + PENALTY / 2 * float(weights @ weights), slope
+        size = PENALTY / 2 * float(shares.ravel() @ scores.ravel())
+        return surprise + size, np.append(np.float32(PENALTY) * shares + chances, chances.sum(axis=0))
+
+    def _parts(self, point: Point) -> tuple[Scores, Scores]:
+        table = point.reshape(-1, self._count)
+        return table[:-1], table[-1]
 
 
 def _weights(strange: npt.NDArray[np.bool_]) -> Scores:

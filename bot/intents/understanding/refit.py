@@ -73,7 +73,7 @@ def refit(seen: Views, owners: Rows, head: Head, total: Scores, some: Rows, gain
     start = columns(head, some)
     task = _Task(Views(seen.meaning, (seen.letters * np.float32(LETTERS_SHARE)).tocsr()), _places(owners, some), start)
     rest = _without(total, seen.scores(start))
-    found = lowest(partial(task.loss, rest), task.flat(start), gain)
+    found = lowest(lambda place: task.loss(rest, place[0]), task.flat(start), gain)
     meaning, letters, bias = task.parts(found)
     return Head(meaning, letters * np.float32(LETTERS_SHARE), bias)
 
