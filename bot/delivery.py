@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,7 +13,7 @@ from bot.batches import Together
 from bot.decisions import Effect
 from bot.errors import DeliveryFailed, Unavailable
 from bot.messages import Author, Conversation, Inbound, Instant, Kind, OutboxState, Sent
-from bot.ports import Channel, Clock, Outbox
+from bot.ports import Channel, Clock, Outbox, TakesFew
 from bot.telemetry import count, pseudonym, timed
 from bot.turns import Delivered, Due
 
@@ -49,7 +50,8 @@ class Delivery:
         self._clock = clock
         self._awake = awake
         self._settle: Together[Delivered, None] = Together(self._write, AT_ONCE)
-        self._seats = asyncio.Semaphore(AT_ONCE)
+        self._sending: dict[asyncio.Task[None], str] = {}
+        self._narrow = {name: one.at_once for name, one in means.channels.items() if isinstance(one, TakesFew)}
 
     def wake(self) -> None:
         """Something is due now."""
@@ -57,20 +59,16 @@ class Delivery:
 
     async def run(self) -> None:
         """Deliver until cancelled; what is being sent is finished first."""
-        sending: set[asyncio.Task[None]] = set()
         try:
             while True:
-                taken = await self._take()
-                for due in taken:
-                    await self._seats.acquire()
+                for due in await self._take():
                     task = asyncio.create_task(self._one(due))
-                    sending.add(task)
-                    task.add_done_callback(sending.discard)
-                if len(taken) < AT_ONCE:
-                    await self._rest()
+                    self._sending[task] = due.conversation.identity.account
+                    task.add_done_callback(self._sent)
+                await self._rest()
         finally:
-            if sending:
-                await asyncio.wait(sending, timeout=LAST_SENDS)
+            if self._sending:
+                await asyncio.wait(self._sending, timeout=LAST_SENDS)
 
     async def once(self) -> int:
         """Deliver what is due now, and what that lets through; how many."""
@@ -128,13 +126,19 @@ class Delivery:
             log.warning("the record is away; the sweeper will find what was being sent in doubt")
         except Exception:
             log.exception("a delivery failed; the sweeper will find it in doubt")
-        finally:
-            self._seats.release()
-            self._awake.set()  # the next row of the conversation may go
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        """There is room again, and the next row of the conversation may go."""
+        del self._sending[task]
+        self._awake.set()
 
     async def _take(self) -> list[Due]:
+        """As many as can be sent at once: what is taken and has to wait would be in doubt if the process died."""
+        busy = Counter(self._sending.values())
+        room = {account: most - busy[account] for account, most in self._narrow.items()}
+        others = sum(busy.values()) - sum(busy[account] for account in room)
         try:
-            return await self._outbox.take(AT_ONCE)
+            return await self._outbox.take(AT_ONCE - others, room)
         except Unavailable:
             return []
 

@@ -1,6 +1,6 @@
 """The seams: what the heart of Yingda needs from channels, engines, skills, members and the record."""
 
-from bot.ports.channels import Channel, Clock, Polls, ShowsTyping
+from bot.ports.channels import Channel, Clock, Polls, ShowsTyping, TakesFew
 from bot.ports.editions import Editions, Parts, Traffic, VectorStore
 from bot.ports.nerve import Buckets, Leases, LiveEvents, Tokens
 from bot.ports.record import Allowance, Codes, Cursors, Housekeeping, Intake, Mailbox, Outbox, Turns
@@ -37,6 +37,7 @@ __all__ = [
     "Skill",
     "StaffRoom",
     "Strays",
+    "TakesFew",
     "Tokens",
     "Traffic",
     "Turns",

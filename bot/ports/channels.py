@@ -46,6 +46,15 @@ class Channel(Protocol):
 
 
 @runtime_checkable
+class TakesFew(Protocol):
+    """Optional: channels that make only a few calls at a time. What waits for its turn is not being sent yet, so that
+    a process that dies leaves nobody in doubt about it."""
+
+    @property
+    def at_once(self) -> int: ...
+
+
+@runtime_checkable
 class ShowsTyping(Protocol):
     """Optional: channels on which a customer can see that somebody is writing to them."""
 

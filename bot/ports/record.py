@@ -77,8 +77,9 @@ class Turns(Protocol):
 class Outbox(Protocol):
     """The record, as delivery sees it."""
 
-    async def take(self, limit: int) -> list[Due]:
-        """Move rows that are due from pending to sending; oldest first, one in flight per conversation."""
+    async def take(self, limit: int, room: Mapping[str, int] | None = None) -> list[Due]:
+        """Move rows that are due from pending to sending; oldest first, one in flight per conversation. At most
+        `limit`, and on top of that of the accounts named in `room` as many as it says."""
         ...
 
     async def settle(self, delivered: Sequence[Delivered]) -> None:

@@ -164,6 +164,25 @@ def test_the_bot_cannot_write_where_a_person_owns(database: Database) -> None:
     assert deliver(database) == ["a person comes"]
 
 
+def test_of_an_account_that_takes_few_at_once_no_more_are_taken_and_others_do_not_wait_for_it(
+    database: Database,
+) -> None:
+    for account in ("tea", "shop"):
+        for number in range(5):
+            said = Inbound(account, f"alice {number}", f"{account} {number}", Kind.TEXT, "a")
+            commit(database, answering(work_of(accept(database, said)[0]), account))
+    outbox = RecordOutbox(database)
+
+    def taken(limit: int, room: dict[str, int]) -> list[str]:
+        return [due.conversation.identity.account for due in asyncio.run(outbox.take(limit, room))]
+
+    assert taken(3, {"tea": 2, "nobody": 4}) == ["shop"] * 3 + ["tea"] * 2
+    assert taken(0, {"tea": 0}) == []
+    assert taken(0, {"tea": 1}) == ["tea"]
+    assert sorted(taken(10, {"tea": 10})) == ["shop"] * 2 + ["tea"] * 2
+    assert taken(10, {}) == []
+
+
 def test_one_case_is_opened_for_a_customer_however_often_it_is_handed_off(database: Database) -> None:
     work = work_of(accept(database, says("alice", "1", "a"))[0])
     assert commit(database, handing_off(work))[0].won

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from x import Task, measure
 
+from bot.channels.twitter.api import THREADS
+
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
 
 
@@ -21,3 +23,4 @@ def test_a_rush_is_answered_as_soon_as_x_allows_and_nobody_twice_whatever_is_kil
         assert line.fates.keys() <= {"answered", "in doubt"}
         assert line.fates["answered"] > line.written // 2
         assert line.doubled == 0
+    assert sum(line.fates.get("in doubt", 0) for line in result.lines) <= result.kills * THREADS

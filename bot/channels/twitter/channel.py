@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 from bot.allowance import Standing
-from bot.channels.twitter.api import PREFIX
+from bot.channels.twitter.api import PREFIX, THREADS
 from bot.channels.twitter.client import MILLION, TwitterClient
 from bot.channels.twitter.endpoints import Holders
 from bot.channels.twitter.events import Ours, inbounds_of
@@ -73,6 +73,11 @@ class TwitterChannel:
     def app(self) -> str:
         """Whose limits this account shares with the app's other accounts."""
         return Holders.of(self.name, self.settings.consumer_key).app
+
+    @property
+    def at_once(self) -> int:
+        """How many calls are made at the same time."""
+        return THREADS
 
     @property
     def polls(self) -> dict[str, Polls]:

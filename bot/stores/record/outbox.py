@@ -38,6 +38,10 @@ _DUE = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
+_OF_NARROW_WAYS = exists().where(
+    conversations.c.id == o.conversation_id, conversations.c.account.in_(bindparam("accounts", expanding=True))
+)
+_DUE_THERE, _DUE_ELSEWHERE = _DUE.where(_OF_NARROW_WAYS), _DUE.where(~_OF_NARROW_WAYS)
 _UNDER_WAY = select(o.id, o.conversation_id, o.author, o.effect).where(
     o.id.in_(bindparam("ids", expanding=True)), o.state == "sending"
 )
@@ -78,8 +82,8 @@ class RecordOutbox:
         self._database = database
         self._offers = offers
 
-    async def take(self, limit: int) -> list[Due]:
-        return await self._database.write(lambda connection: self._take(connection, limit))
+    async def take(self, limit: int, room: Mapping[str, int] | None = None) -> list[Due]:
+        return await self._database.write(lambda connection: self._take(connection, limit, room or {}))
 
     async def settle(self, delivered: Sequence[Delivered]) -> None:
         """What it was not time for puts off everything else that goes the same way: however much waits there, nobody
@@ -94,9 +98,13 @@ class RecordOutbox:
     async def orphans(self, age: float) -> list[Due]:
         return await self._database.read(lambda connection: self._orphans(connection, age))
 
-    def _take(self, connection: Connection, limit: int) -> list[Due]:
+    def _take(self, connection: Connection, limit: int, room: Mapping[str, int]) -> list[Due]:
         now = self._database.now(connection)
-        rows = connection.execute(_DUE, {"now": now, "most": limit, "offers": now - self._offers}).all()
+        asked: dict[str, Any] = {"now": now, "offers": now - self._offers}
+        elsewhere = {"accounts": list(room), "most": limit}
+        rows = list(connection.execute(_DUE_ELSEWHERE if room else _DUE, asked | elsewhere))
+        for account, most in room.items():
+            rows += connection.execute(_DUE_THERE, asked | {"accounts": [account], "most": most})
         if not rows:
             return []
         connection.execute(_SENDING, {"ids": [row.id for row in rows], "b_now": now})
