@@ -57,7 +57,7 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Published:
     """What came of it. changed: entries learned anew. report: of a full training. stages: seconds by name. others: the
-    engines beside `semantic` that have learned it."""
+    engines beside `semantic` that have learned it. before: what the last edition showed in its rehearsal."""
 
     number: int
     entries: int
@@ -66,6 +66,7 @@ class Published:
     report: Report | None
     stages: Mapping[str, float]
     others: frozenset[str] = frozenset()
+    before: Rehearsal | None = None
 
     @property
     def seconds(self) -> float:
@@ -105,8 +106,10 @@ def publish(order: Order, stores: Stores, readers: Readers, progress: Progress =
         stores.vectors.forget(readers.used)
         stores.parts.let_go(number - MODELS_KEPT)
     edition = made.edition
-    others = frozenset(edition.others)
-    return Published(number, len(edition.entries), made.changed, edition.rehearsal, made.report, watch.laps, others)
+    others, before = frozenset(edition.others), _rehearsal_of(last)
+    return Published(
+        number, len(edition.entries), made.changed, edition.rehearsal, made.report, watch.laps, others, before
+    )
 
 
 class _Watch:
@@ -128,6 +131,14 @@ def _last(stores: Stores) -> _Last:
         return _Last(number, Edition.from_json(number, content, Library(stores.parts.fetch)), model)
     except (SettingError, LookupError):  # another version's: nothing to build upon
         return _Last(number)
+
+
+def _rehearsal_of(last: _Last) -> Rehearsal | None:
+    """With the number of the edition that was rehearsed; None if nothing is known of it."""
+    if last.edition is None or not last.edition.rehearsal.accuracy:
+        return None
+    rehearsal = last.edition.rehearsal
+    return replace(rehearsal, edition=rehearsal.edition or last.number)
 
 
 def _little(last: _Last, reading: Reading, order: Order, encoder: str) -> Changes | None:
@@ -180,11 +191,16 @@ def _learned(order: Order, reading: Reading, readers: Readers, progress: Progres
         order.timezone,
         trained.confusions,
         order.others(base),
-        Rehearsal(target=order.target, encoder=readers.name),
+        _rehearsed(order, readers, trained.report),
         _large(reading.topics),
         tuple(base.out_of_scope),
     )
     return _Made(edition, written, len(base.entries), trained.report)
+
+
+def _rehearsed(order: Order, readers: Readers, report: Report) -> Rehearsal:
+    shares = (round(share, 4) for share in (report.accuracy, report.coverage, report.precision))
+    return Rehearsal(0, 0, order.target, readers.name, *shares)
 
 
 def _renewed(order: Order, last: _Last, reading: Reading, stores: Stores, readers: Readers) -> _Made | None:

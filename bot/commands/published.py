@@ -12,6 +12,7 @@ from bot.intents.evidence import Proof
 from bot.intents.judging import ENOUGH, by_proof
 from bot.intents.understanding.thresholds import PROVES
 from bot.intents.understanding.training import Report
+from bot.knowledge.editions import Rehearsal
 from bot.publishing import Published
 
 
@@ -27,6 +28,7 @@ def as_json(published: Published, traffic: Judged, picture: Path | None) -> dict
         "changed_since": rehearsal.changed,
         "seconds": published.seconds,
         "stages": dict(published.stages),
+        "before": _before(published.before),
         "picture": str(picture) if picture else None,
         "traffic": _traffic(traffic),
     }
@@ -38,6 +40,7 @@ def tell(published: Published, traffic: Judged, target: float, picture: Path | N
         _tell_what_changed(published)
     else:
         _tell_all(published, published.report, target)
+        _compare(published.before)
         out.print(f"  the point chosen, and what others would buy: {picture} / 所选阈值与取舍见图")
         _doubt(published.report, target)
     seen = _traffic(traffic)
@@ -72,6 +75,19 @@ def _tell_all(published: Published, report: Report, target: float) -> None:
         f"  用没学过的 {report.heldout} 句来问：认对 {report.accuracy:.1%}；自行回答 {report.coverage:.0%}，"
         f"其中答对 {report.precision:.1%}（目标 {target:.0%}）"
     )
+
+
+def _compare(before: Rehearsal | None) -> None:
+    if before is not None:
+        out.print(
+            f"  edition {before.edition} before it: {before.accuracy:.1%}, {before.coverage:.0%} and "
+            f"{before.precision:.1%} / 上一版"
+        )
+
+
+def _before(before: Rehearsal | None) -> dict[str, Any] | None:
+    names = ("edition", "accuracy", "coverage", "precision")
+    return None if before is None else {name: getattr(before, name) for name in names}
 
 
 def _doubt(report: Report, target: float) -> None:
