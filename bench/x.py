@@ -39,10 +39,11 @@ from contest.fates import Books, fate
 from contest.followers import different, questions
 from contest.killing import Blow
 from contest.moved import SharedClock
-from contest.servers import KNOWLEDGE_BASE, edition_on, free_port, schema, written_deployment
+from contest.servers import KNOWLEDGE_BASE, edition_on, schema, written_deployment
 from rich.console import Console
 from rich.table import Table
 
+from bot.services.loopback import free_port
 from bot.simulators.twitter import Platform
 
 EACH_MINUTE = 600

@@ -18,9 +18,9 @@ from bot.stores.record.migrate import migrate
 
 PAGES = ("README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
 FOR_EDITORS = ("docs/edit-the-base.md", "docs/evaluate.md")
-FOR_OPERATORS = ("docs/production.md", "docs/rasa.md")
 FOR_PROGRAMMERS = ("docs/add-a-channel.md", "docs/add-a-skill.md")
-ASKS_A_SERVICE = ("docs/encoder.md",)  # followed beside an endpoint, in test_encoder_doc.py
+# Beside an endpoint, in test_encoder_doc.py; in the deployment that the page makes, in test_production.py.
+BY_THEMSELVES = ("docs/encoder.md", "docs/production.md")
 
 
 def commands(page: str) -> list[str]:

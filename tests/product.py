@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ import httpx
 import yaml
 
 from bot.config import load
+from bot.services.loopback import free_port
 from bot.stores.record.database import Database
 from bot.stores.record.editions import RecordEditions
 from bot.stores.record.migrate import migrate
@@ -102,7 +102,7 @@ def ready_in(folder: Path, config: Path, workers: int = 1) -> Iterator[Product]:
 def _settings(folder: Path, changes: Mapping[str, Any]) -> Path:
     """The shipped configuration, moved into `folder` and to free ports."""
     settings = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    phone = _free_port()
+    phone = free_port()
     settings |= {"knowledge_base": str(ROOT / "knowledge_base"), "var": "var"}
     settings["listen"]["port"] = 0
     settings["simulator"]["port"] = phone
@@ -114,12 +114,6 @@ def _settings(folder: Path, changes: Mapping[str, Any]) -> Path:
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
     return path
-
-
-def _free_port() -> int:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return int(door.getsockname()[1])
 
 
 def _environment() -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from bot.doctor import Finding, Grade, Probes, Words, checks, examine, told, wec
 from bot.doctor.wechat import Answered
 from bot.errors import Mistake, SettingError, Unavailable
 from bot.messages import Instant
+from bot.services.loopback import free_port
 from bot.simulators import twitter
 from bot.simulators.wechat.account import SimulatedAccount
 from bot.simulators.wechat.app import running
@@ -109,8 +109,7 @@ def test_an_address_missing_from_the_allow_list_is_shown_so_that_it_can_be_copie
 
 
 def test_a_platform_that_cannot_be_reached_and_one_that_talks_nonsense_are_said_plainly() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
+    port = free_port()
 
     async def unreachable() -> Answered:
         async with httpx.AsyncClient(trust_env=False) as http:

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ground import free_port
 from product import Product, ready_in
 from shop import ROOT
 from typer.testing import CliRunner
@@ -23,6 +22,7 @@ from typer.testing import CliRunner
 from bot.__main__ import app
 from bot.commands import new
 from bot.config import load
+from bot.services.loopback import free_port
 
 pytestmark = pytest.mark.long
 

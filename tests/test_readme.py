@@ -15,9 +15,8 @@ from xml.etree import ElementTree
 import httpx
 import pytest
 from pages import (
-    ASKS_A_SERVICE,
+    BY_THEMSELVES,
     FOR_EDITORS,
-    FOR_OPERATORS,
     FOR_PROGRAMMERS,
     PAGES,
     commands,
@@ -28,7 +27,7 @@ from shop import ROOT
 
 pytestmark = pytest.mark.long
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-ELSEWHERE = (*FOR_EDITORS, *FOR_OPERATORS, *FOR_PROGRAMMERS, *ASKS_A_SERVICE)
+ELSEWHERE = (*FOR_EDITORS, *FOR_PROGRAMMERS, *BY_THEMSELVES)
 
 
 @pytest.fixture(scope="module")

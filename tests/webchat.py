@@ -29,6 +29,7 @@ from bot.cases import AgentReply, CaseLine, CaseView, Role, StaffMember
 from bot.config import Deployment
 from bot.members.senders import RecordingSender
 from bot.messages import OutboxState
+from bot.services.loopback import free_port
 from bot.site import front
 from bot.stores.nerve import Nerve
 from bot.stores.record.board import Board
@@ -69,7 +70,7 @@ class Chats:
         self.database = Database(self._url)
         migrate(self.database.engine)
         settled(RecordEditions(self.database).publish(*edition, "tests", 0))
-        self._port = 0
+        self._port = free_port()
         self.start()
 
     @property
@@ -83,7 +84,6 @@ class Chats:
         config.timeout_graceful_shutdown = 1
         self._server = uvicorn.Server(config)
         door = socket.create_server(("127.0.0.1", self._port))
-        self._port = door.getsockname()[1]
         self._thread = threading.Thread(target=self._server.run, args=([door],))
         self._thread.start()
         eventually(lambda: self._server.started, "the server is up", 30)

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ground import MovableClock, free_port
+from ground import MovableClock
 from shop import OPEN_MONDAY, Shop, deployment_in
 from sqlalchemy import select
 from twitter_peer import push
@@ -16,6 +16,7 @@ from twitter_peer import push
 from bot.channels.twitter import TwitterChannel
 from bot.messages import Messages
 from bot.ports import Skill
+from bot.services.loopback import free_port
 from bot.simulators.twitter import Platform, SimulatedApp, running
 from bot.simulators.twitter.people import Person
 from bot.simulators.twitter.posts import Post

@@ -177,9 +177,3 @@ def wait_until_idle(server: Server, patience: float = 20.0) -> None:
     while time.monotonic() < until:
         if server.process.cpu_percent(0.3) < 8:
             return
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return int(door.getsockname()[1])

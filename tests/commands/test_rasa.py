@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ground import free_port
 from kiosk import kiosk
 from rasa_stage import stand_in
 from shop import ROOT
@@ -24,6 +23,7 @@ from bot.config import Deployment, load
 from bot.doctor import Grade, checks
 from bot.errors import EngineFailed, SettingError
 from bot.knowledge.entries import load as load_base
+from bot.services.loopback import free_port
 from bot.services.rasa import Workshop
 from bot.services.rasa.school import Lesson
 

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ground import free_port, missing
+from ground import missing
+
+from bot.services.loopback import free_port
 
 
 @dataclass

@@ -19,10 +19,10 @@ from typing import Any
 import httpx
 import psutil
 import yaml
-from ground import free_port
 from shop import ROOT
 from sqlalchemy import text
 
+from bot.services.loopback import free_port
 from bot.simulators.wechat import SimulatedAccount
 from bot.stores.embedded import EmbeddedValkey
 from bot.stores.record.database import Database

@@ -27,9 +27,10 @@ from failures import (
     wipe_nerve,
 )
 from fleet import Fleet, Household
-from ground import free_port
 from ledger import Ledger
 from storm import Crowd, Fault, storm
+
+from bot.services.loopback import free_port
 
 pytestmark = [pytest.mark.faults, pytest.mark.long]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ import yaml
 from product import eventually
 from shop import ROOT
 
+from bot.services.loopback import free_port
+
 X_ACCOUNT = {"name": "x", "channel": "twitter", "username": "TeaHouse", "user_id": "42", "bearer_token": "t"}
 
 
@@ -24,9 +25,7 @@ def config_in(folder: Path, *channels: str) -> Path:
     settings = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     accounts = [*(one for one in settings["accounts"] if one["channel"] != "twitter"), X_ACCOUNT]
     settings["accounts"] = [one for one in accounts if one["channel"] in channels]
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        settings["simulator"]["port"] = door.getsockname()[1]
+    settings["simulator"]["port"] = free_port()
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(settings), encoding="utf-8")
     return path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from typing import TypeAlias
 
 from bot.errors import EngineFailed, Mistake, SettingError
 from bot.knowledge.rasa.project import write
+from bot.services.loopback import free_port
 from bot.services.rasa.client import RasaClient, Service
 
 PROGRAM = Path(".venv-rasa/bin/rasa")
@@ -81,7 +81,7 @@ class Workshop:
     @contextmanager
     def serving(self, model: Path) -> Iterator[Service]:
         """A model served on a free port of loopback until the end. Raises EngineFailed if it does not come up."""
-        port = _free_port()
+        port = free_port()
         service = Service(f"http://127.0.0.1:{port}", self._token, _PARSING)
         with tempfile.TemporaryFile() as told, tempfile.TemporaryDirectory() as folder:
             running = subprocess.Popen(  # noqa: S603 - Rasa's own program, and no shell
@@ -133,12 +133,6 @@ def _end(running: subprocess.Popen[bytes]) -> None:
             running.wait()
     if running.stdout:
         running.stdout.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return int(door.getsockname()[1])
 
 
 def _last_words(told: bytes) -> str:

@@ -11,9 +11,10 @@ import yaml
 from embedding import Site, served
 from ground import missing
 from playwright.sync_api import expect, sync_playwright
-from product import _free_port
 from shop import ROOT
 from webchat import chatting
+
+from bot.services.loopback import free_port
 
 PAGE = (ROOT / "docs/webchat.md").read_text(encoding="utf-8")
 SNIPPETS = dict(re.findall(r"```(\w*)\n(.*?)```", PAGE, re.DOTALL))
@@ -25,7 +26,7 @@ def test_a_site_that_follows_the_page_has_a_working_chat(tmp_path: Path, shipped
     path = shutil.which("chromium")
     if path is None:
         missing("chromium", "no program of that name")
-    port = _free_port()
+    port = free_port()
     account = SNIPPETS["yaml"].replace("https://www.brand.example", f"http://localhost:{port}")
     tag, policy = (SNIPPETS[kind].strip().replace(HOME, "{home}") for kind in ("html", ""))
     with chatting(tmp_path, shipped_edition, **yaml.safe_load(account)) as chats:

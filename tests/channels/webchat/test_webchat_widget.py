@@ -12,8 +12,9 @@ from axe_playwright_python.sync_playwright import Axe
 from browsing import launched
 from embedding import Site, served
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
-from product import _free_port
 from webchat import SHOP, Chats, chatting
+
+from bot.services.loopback import free_port
 
 pytestmark = pytest.mark.browser
 POLICY = "default-src 'none'; script-src {home}; connect-src {home}; style-src {home}; img-src data:"
@@ -66,7 +67,7 @@ class Browsing:
 def running(
     chromium: Browser, tmp_path_factory: pytest.TempPathFactory, shipped_edition: tuple[str, bytes]
 ) -> Iterator[Browsing]:
-    port = _free_port()
+    port = free_port()
     account = {**SHOP, "origins": [f"http://localhost:{port}"]}
     folder = tmp_path_factory.mktemp("widget")
     with (
