@@ -20,6 +20,7 @@ import yaml
 from bot.intents.understanding.descent import Point, lowest
 from bot.intents.understanding.encoder import DIMENSIONS, Vectors, shared_encoder
 from bot.intents.understanding.normalise import plain
+from bot.intents.understanding.surprise import surprise
 from bot.wording import digest
 
 FEELINGS = ("unhappy", "happy", "neutral")
@@ -72,14 +73,8 @@ def _layer() -> Vectors:
 def _loss(flat: Point, seen: Vectors, felt: Places) -> tuple[float, Point]:
     """The examples' log loss with a penalty on large weights, and its slope."""
     layer = flat.reshape(-1, len(FEELINGS))
-    scores = seen @ layer
-    scores -= scores.max(axis=1, keepdims=True)
-    chances = np.exp(scores)
-    sums = chances.sum(axis=1, keepdims=True)
-    places = (np.arange(len(felt)), felt)
-    surprise = float((np.log(sums[:, 0]) - scores[places]).sum())
-    chances /= sums
-    chances[places] -= 1
+    lost, chances = surprise(seen @ layer, felt)
     weights = np.vstack([layer[:-1], np.zeros((1, len(FEELINGS)), np.float32)])  # the last row is the bias
-    slope = seen.T @ chances + np.float32(_PENALTY) * weights
-    return surprise + _PENALTY / 2 * float((weights**2).sum()), slope.ravel()
+    slope: Point = np.float32(_PENALTY) * weights
+    slope += seen.T @ chances
+    return float(lost.sum()) + _PENALTY / 2 * float((weights**2).sum()), slope.ravel()

@@ -13,6 +13,7 @@ from bot.intents.understanding.descent import Place, Point, lowest
 from bot.intents.understanding.encoder import Vectors
 from bot.intents.understanding.model import Head, Scores
 from bot.intents.understanding.ngrams import Grams
+from bot.intents.understanding.surprise import surprise
 
 LETTERS_SHARE = 0.6
 PENALTY = 1 / 30
@@ -63,7 +64,7 @@ class _Task:
     def __init__(self, seen: Views, intents: npt.NDArray[np.intp], count: int) -> None:
         self._seen = seen
         self._turned = seen.letters.T.tocsr()
-        self._places = (np.arange(len(intents)), intents)
+        self._intents = intents
         self._weights = _weights(intents == count - 1)
         self._count = count
         self.size = (len(intents) + 1) * count
@@ -82,16 +83,11 @@ class _Task:
     def loss(self, place: Place) -> tuple[float, Point]:
         """The loss and its slope."""
         (shares, bias), (scores, _) = map(self._parts, place)
-        odds = scores + bias
-        odds -= odds.max(axis=1, keepdims=True)
-        chances = np.exp(odds)
-        sums = chances.sum(axis=1, keepdims=True)
-        surprise = float((np.log(sums[:, 0]) - odds[self._places]) @ self._weights)
-        chances /= sums
-        chances[self._places] -= 1
+        lost, chances = surprise(scores + bias, self._intents)
         chances *= self._weights[:, None]
         size = PENALTY / 2 * float(shares.ravel() @ scores.ravel())
-        return surprise + size, np.append(np.float32(PENALTY) * shares + chances, chances.sum(axis=0))
+        slope = np.append(np.float32(PENALTY) * shares + chances, chances.sum(axis=0))
+        return float(lost @ self._weights) + size, slope
 
     def _parts(self, point: Point) -> tuple[Scores, Scores]:
         table = point.reshape(-1, self._count)

@@ -21,6 +21,7 @@ from bot.intents.understanding.descent import Point, lowest
 from bot.intents.understanding.encoder import Vectors
 from bot.intents.understanding.head import LETTERS_SHARE, PENALTY, Views, fit
 from bot.intents.understanding.model import Head, Scores
+from bot.intents.understanding.surprise import surprise
 
 Rows: TypeAlias = npt.NDArray[np.intp]
 Fit: TypeAlias = Callable[[Views, Rows, int], Head]
@@ -188,7 +189,7 @@ class _Task:
     def __init__(self, seen: Views, places: Rows, start: Head) -> None:
         self._seen = seen
         self._turned = seen.letters.T.tocsr()
-        self._places = (np.arange(len(places)), places)
+        self._places = places
         self._dimensions, self._count = start.meaning.shape
         self._rows = self._dimensions + len(start.letters) + 1
 
@@ -203,12 +204,7 @@ class _Task:
     def loss(self, rest: Scores, flat: Point) -> tuple[float, Point]:
         """The loss and its slope. rest: what all others score together, per text."""
         scores = np.concatenate([self._seen.scores(Head(*self.parts(flat))), rest[:, None]], axis=1)
-        scores -= scores.max(axis=1, keepdims=True)
-        chances = np.exp(scores)
-        sums = chances.sum(axis=1, keepdims=True)
-        surprise = float((np.log(sums[:, 0]) - scores[self._places]).sum())
-        chances /= sums
-        chances[self._places] -= 1
+        lost, chances = surprise(scores, self._places)
         own = np.ascontiguousarray(chances[:, :-1])
         slope = flat * np.float32(PENALTY)
         to_meaning, to_letters, to_bias = self.parts(slope)
@@ -216,4 +212,4 @@ class _Task:
         to_letters += self._turned @ own
         to_bias[:] = own.sum(axis=0)
         weights = flat[: -self._count]
-        return surprise + PENALTY / 2 * float(weights @ weights), slope
+        return float(lost.sum()) + PENALTY / 2 * float(weights @ weights), slope
