@@ -122,6 +122,7 @@ def twitter(deployment: Deployment, index: int, supplies: Supplies) -> Channel:
     )
 
 
+POSTS = frozenset({"twitter"})  # channels on which people speak in public as well as in private
 CHANNELS: dict[str, Callable[[Deployment, int, Supplies], Channel]] = {
     "wechat": wechat,
     "twitter": twitter,
@@ -222,7 +223,7 @@ def assemble(deployment: Deployment, database: Database, nerve: Nerve, stand: St
         {intent: make(reach) for intent, make in SKILLS.items()}
         | {"overheard": OverheardSkill(feeling(thinker))}
         | dict(stand.skills),
-        Memory(config.desk.reopen_within_hours * 3600.0, config.language),
+        Memory(config.desk.reopen_within_hours * 3600.0, config.language, POSTS),
     )
     bell = Bell(nerve)
     awake = asyncio.Event()

@@ -26,6 +26,24 @@ AccountName = Annotated[
 ]
 
 
+DatabaseUrl = Annotated[
+    str,
+    like(
+        r"|sqlite:///.+|postgresql(\+psycopg)?://.+",
+        "is no database that we can use",
+        "write one like postgresql://user@host/name, or sqlite:////folder/file.sqlite",
+    ),
+]
+NerveUrl = Annotated[
+    str,
+    like(
+        r"embedded|(redis|rediss|unix)://.+",
+        "is no address of Redis or Valkey",
+        "write one like redis://127.0.0.1:6379, or embedded",
+    ),
+]
+
+
 def _known_zone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError("is no time zone; write one like Asia/Shanghai")
@@ -127,7 +145,7 @@ class Members(Settings):
     """Where members and their points are. kind demo: a small database of made-up members, made at the first start."""
 
     kind: Literal["demo", "sql"] = "demo"
-    url: str = ""
+    url: DatabaseUrl = ""
     time_limit: float = Field(2.5, gt=0, le=30)
 
 
@@ -199,8 +217,8 @@ class Config(Settings):
     timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
     listen: Listen = Listen()
     var: Path = Path("var")
-    record: str = ""
-    nerve: str = "embedded"
+    record: DatabaseUrl = ""
+    nerve: NerveUrl = "embedded"
     secret: str = Field(min_length=16)
     knowledge_base: Path = Path("knowledge_base")
     deadline_seconds: float = Field(4.3, gt=0, le=5)

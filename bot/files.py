@@ -26,6 +26,19 @@ _RIGHT_KIND = {
     "tuple": "a list, [one, another]",
     "string": "text; put quotes around a number or a yes/no",
 }
+_WITHIN = {
+    "less_than": ("lt", "a number below {}"),
+    "less_than_equal": ("le", "a number up to {}"),
+    "greater_than": ("gt", "a number above {}"),
+    "greater_than_equal": ("ge", "a number from {} on"),
+}
+_PLAINER = {
+    "found character '\\t' that cannot start any token": ("begins with a tab", "indent with spaces"),
+    "mapping values are not allowed here": (
+        "has a colon where none can stand",
+        "put the text in quotes, or check the indentation",
+    ),
+}
 _OF_ANOTHER_KIND = ("_type", "_parsing", "_from_float", "_inexact")
 _VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}")
 
@@ -127,13 +140,8 @@ def _parsed_by(loader: Any) -> tuple[yaml.Node | None, Any]:
 def _syntax(path: Path, broken: yaml.YAMLError) -> Mistake:
     mark = getattr(broken, "problem_mark", None)
     problem = getattr(broken, "problem", None) or "is not YAML"
-    return Mistake(
-        str(path),
-        mark.line + 1 if mark else 0,
-        "YAML",
-        problem,
-        "check indentation, colons and quotes, here and above",
-    )
+    wrong, mend = _PLAINER.get(problem, (problem, "check indentation, colons and quotes, here and above"))
+    return Mistake(str(path), mark.line + 1 if mark else 0, "YAML", wrong, mend)
 
 
 def _note_lines(node: yaml.Node | None, keys: tuple[str | int, ...], page: Page) -> None:
@@ -231,6 +239,9 @@ def _mend(kind: str, context: dict[str, Any]) -> str:
         return "add this key"
     if kind == "extra_forbidden":
         return "there is no such key: remove it, or check its spelling"
+    if kind in _WITHIN:
+        bound, words = _WITHIN[kind]
+        return f"write {words.format(context[bound])}"
     wanted = _RIGHT_KIND.get(kind.partition("_")[0], "") if kind.endswith(_OF_ANOTHER_KIND) else ""
     expected = context.get("expected") or wanted
     return f"write {expected}" if expected else "write a value of the right kind"

@@ -55,10 +55,10 @@ def tell(published: Published, traffic: Judged, target: float, picture: Path | N
 def _tell_what_changed(published: Published) -> None:
     rehearsal = published.rehearsal
     out.print(
-        f"✓ edition {published.number} is live: {published.entries} entries, {published.changed} of them learned "
-        f"anew, {published.seconds:.1f} s / 第 {published.number} 版已上线，只重新学习了有改动的条目\n"
-        f"  how sure to be is taken from edition {rehearsal.edition}; {rehearsal.changed} entries have changed since "
-        f"(yingda train --full rehearses everything / 全部重新训练)"
+        f"✓ edition {published.number} is live: {published.entries} entries; learned anew: {published.changed}, in "
+        f"{published.seconds:.1f} s / 第 {published.number} 版已上线，只重新学习了有改动的条目\n"
+        f"  from which confidence it answers was last tried in edition {rehearsal.edition}; changes since: "
+        f"{rehearsal.changed} (yingda train --full tries everything anew and compares / 全部重新训练并比较)"
     )
 
 
@@ -80,8 +80,9 @@ def _tell_all(published: Published, report: Report, target: float) -> None:
 def _compare(before: Rehearsal | None) -> None:
     if before is not None:
         out.print(
-            f"  edition {before.edition} before it: {before.accuracy:.1%}, {before.coverage:.0%} and "
-            f"{before.precision:.1%} / 上一版"
+            f"  edition {before.edition} before it: {before.accuracy:.1%} understood, {before.coverage:.0%} by itself, "
+            f"{before.precision:.1%} of that rightly / 上一版：认对 {before.accuracy:.1%}；自行回答 "
+            f"{before.coverage:.0%}，其中答对 {before.precision:.1%}"
         )
 
 

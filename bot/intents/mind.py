@@ -45,10 +45,12 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """How long a person's resolution still counts, in seconds, and the language of those who wrote none yet."""
+    """How long a person's resolution still counts, in seconds, and the language of those who wrote none yet. posts: the
+    channels with public posts: what editors write for one of them is for its posts."""
 
     reopen_within: float = 86_400.0
     language: str = "zh"
+    posts: frozenset[str] = frozenset()
 
 
 class Mind:
@@ -147,7 +149,7 @@ class Mind:
         if isinstance(route, Use) and route.skill in self._skills:  # an edition may know a newer skill than this code
             decision = await self._use(self._skills[route.skill], turn)
             return _from_entry(decision, route.entry, route.confidence)
-        return faq.respond(route, edition, turn, turn.conversation.channel)
+        return faq.respond(route, edition, turn, self._surface(turn.conversation))
 
     async def _several(self, turn: Turn, edition: Edition) -> Answer | None:
         """The answers to all questions of a message that asks several, if every single one is sure."""
@@ -156,7 +158,13 @@ class Mind:
             return None
         said = (Utterance(question, turn.language, edition.number) for question in asked)
         parts = await asyncio.gather(*(self._understand(one) for one in said))
-        return faq.respond_to_each(decide_each(parts, edition, turn), edition, turn, turn.conversation.channel)
+        each = decide_each(parts, edition, turn)
+        return faq.respond_to_each(each, edition, turn, self._surface(turn.conversation))
+
+    def _surface(self, conversation: Conversation) -> str:
+        """The channel for which editors may have written words of their own; '' in private beside public posts."""
+        private = conversation.channel in self._memory.posts and not conversation.public
+        return "" if private else conversation.channel
 
     async def _use(self, skill: Skill, turn: Turn) -> Decision:
         async with asyncio.timeout(skill.time_limit):

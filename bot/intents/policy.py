@@ -66,7 +66,10 @@ def decide(understanding: Understanding, edition: Edition, turn: Turn) -> Route:
         return Over(Reason.UNSURE)
     if understanding.exact or best.confidence >= thresholds.answer_for(best.intent):
         return _follow(edition.entries[best.intent], best.confidence, turn)
-    choices = tuple(_worth_asking(known, edition, thresholds.ask))
+    if best.confidence >= thresholds.ask and edition.entries[best.intent].signal == "anger":
+        return Over(Reason.ANGER, confidence=best.confidence)  # probably: a person, and soon, but no apology yet
+    offered = [one for one in known if edition.entries[one.intent].valid_on(edition.day(turn.now))]
+    choices = tuple(_worth_asking(offered, edition, thresholds.ask))
     answered = any(edition.entries[choice].handoff == "never" for choice in choices)
     if answered and not turn.conversation.slots.get("asked"):  # what only leads to a person need not be asked
         return DidYouMean(choices, best.confidence)

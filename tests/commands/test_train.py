@@ -43,4 +43,4 @@ def test_both_are_told_in_one_glance(tmp_path: Path) -> None:
     lines = CliRunner().invoke(app, ["train", "--config", str(config)]).stdout.splitlines()
     (asked,) = [place for place, line in enumerate(lines) if "questions it had not learned" in line]
     beside = " ".join(lines[asked:])
-    assert f"edition 1 before it: {first['accuracy']:.1%}, {first['coverage']:.0%}" in beside
+    assert f"edition 1 before it: {first['accuracy']:.1%} understood, {first['coverage']:.0%} by itself" in beside

@@ -92,6 +92,16 @@ def test_nobody_is_asked_whether_they_mean_what_only_leads_to_a_person() -> None
     assert decide(meant(damaged=0.5, refund=0.4), EDITION, turn()) == DidYouMean(("damaged", "refund"), 0.5)
 
 
+def test_whoever_is_probably_angry_reaches_a_person_soon_and_is_not_asked_what_they_mean() -> None:
+    assert decide(meant(complaint=0.5, refund=0.4), EDITION, turn()) == Over(Reason.ANGER, confidence=0.5)
+    assert decide(meant(complaint=0.2), EDITION, turn()).reason is Reason.UNSURE  # type: ignore[union-attr]
+
+
+def test_what_does_not_hold_any_more_is_not_offered() -> None:
+    assert decide(meant(sale=0.5, refund=0.4), EDITION, turn()) == DidYouMean(("refund",), 0.5)
+    assert decide(meant(sale=0.5), EDITION, turn()) == Over(Reason.UNSURE, confidence=0.5)
+
+
 def test_only_choices_worth_it_are_offered() -> None:
     assert decide(meant(refund=0.5, hours=0.29), EDITION, turn()) == DidYouMean(("refund",), 0.5)
 

@@ -81,11 +81,13 @@ def test_the_desk_reads_which_entry_the_other_words_came_from(shop: XShop) -> No
     assert rows[0].confidence is not None
 
 
-def test_privately_the_first_words_are_said_every_time(shop: XShop) -> None:
+def test_privately_it_is_said_in_full_every_time_and_not_in_the_words_for_posts(shop: XShop) -> None:
     lin = shop.platform.person("linxiao")
     shop.writes(lin, RETURNS)
     shop.writes(lin, RETURNS)
-    assert shop.told_privately(lin) == [WORDS[0]] * 2
+    full = shop.yingda.shelf.current().answer("return-goods", "zh", "", shop.clock.now())
+    assert shop.told_privately(lin) == [full] * 2
+    assert full not in WORDS
 
 
 def test_a_short_wording_is_said_in_public_where_the_first_is_longer_than_a_post(
