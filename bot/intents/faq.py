@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.decisions import Answer, Ask, Decision, HandOff, Turn
-from bot.intents.policy import DidYouMean, Over, Route, Say, dissatisfied
+from bot.intents.policy import DidYouMean, Over, Route, Say, Use, dissatisfied
 from bot.knowledge.editions import Edition
-from bot.messages import Reason
+from bot.messages import Audience, Reason
 
 
 def respond(route: Route, edition: Edition, turn: Turn, channel: str) -> Decision:
@@ -33,17 +33,43 @@ def _answer(route: Say, edition: Edition, turn: Turn, channel: str) -> Decision:
     return Answer(text, route.entry, route.confidence, slots=slots, variants=tuple(variants))
 
 
-def respond_to_each(says: Sequence[Say], edition: Edition, turn: Turn, channel: str) -> Answer | None:
-    """One answer to several questions, as sure as the least sure of them; None if an entry is not valid now."""
-    each = [edition.wordings(say.entry, turn.language, channel, turn.now) for say in says]
+def respond_to_each(
+    routes: Sequence[Say | Use], looked_up: Mapping[str, Answer], edition: Edition, turn: Turn, channel: str
+) -> Answer | None:
+    """One answer to several questions, as sure as the least sure of them; None if an entry is not valid now, or a skill
+    has more to do than to say something. looked_up: what skills say, by entry."""
+    each = [
+        _said(looked_up.get(route.entry))
+        if isinstance(route, Use)
+        else edition.wordings(route.entry, turn.language, channel, turn.now)
+        for route in routes
+    ]
     if not all(each) or not each:
         return None
-    first, *others = says
-    also = tuple(say.entry for say in others)
+    first, *others = routes
     words, *variants = _joined(each)
-    sure = min(say.confidence for say in says)
-    slots = _memory(says[-1], edition, turn)
-    return Answer(words, first.entry, sure, slots=slots, also=also, variants=tuple(variants))
+    private = any(answer.audience is Audience.PRIVATE for answer in looked_up.values())
+    return Answer(
+        words,
+        first.entry,
+        min(route.confidence for route in routes),
+        Audience.PRIVATE if private else Audience.ANYONE,
+        slots=_memory_of_each(routes, edition, turn),
+        also=tuple(route.entry for route in others),
+        variants=tuple(variants),
+    )
+
+
+def _said(answer: Answer | None) -> tuple[str, ...]:
+    """What a skill says, if that is all it does."""
+    if answer is None or answer.effects or answer.changes or answer.slots:
+        return ()
+    return (answer.text,)
+
+
+def _memory_of_each(routes: Sequence[Say | Use], edition: Edition, turn: Turn) -> Mapping[str, Any]:
+    said = [route for route in routes if isinstance(route, Say)]
+    return _memory(said[-1], edition, turn) if said else _kept(turn)
 
 
 def _joined(each: Sequence[Sequence[str]]) -> list[str]:

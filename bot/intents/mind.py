@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -159,7 +159,14 @@ class Mind:
         said = (Utterance(question, turn.language, edition.number) for question in asked)
         parts = await asyncio.gather(*(self._understand(one) for one in said))
         each = decide_each(parts, edition, turn)
-        return faq.respond_to_each(each, edition, turn, self._surface(turn.conversation))
+        looked_up = await self._looked_up([route for route in each if isinstance(route, Use)], turn)
+        return faq.respond_to_each(each, looked_up, edition, turn, self._surface(turn.conversation))
+
+    async def _looked_up(self, routes: Sequence[Use], turn: Turn) -> Mapping[str, Answer]:
+        """What skills answer at once, by entry."""
+        known = [route for route in routes if route.skill in self._skills]
+        decisions = await asyncio.gather(*(self._use(self._skills[route.skill], turn) for route in known))
+        return {route.entry: said for route, said in zip(known, decisions, strict=True) if isinstance(said, Answer)}
 
     def _surface(self, conversation: Conversation) -> str:
         """The channel for which editors may have written words of their own; '' in private beside public posts."""

@@ -76,14 +76,14 @@ def decide(understanding: Understanding, edition: Edition, turn: Turn) -> Route:
     return Over(Reason.UNSURE, confidence=best.confidence)
 
 
-def decide_each(parts: Sequence[Understanding], edition: Edition, turn: Turn) -> tuple[Say, ...]:
+def decide_each(parts: Sequence[Understanding], edition: Edition, turn: Turn) -> tuple[Say | Use, ...]:
     """What to answer to several questions in one message: an entry each, if every one is sure and they differ; else
     nothing, and the message is taken as a whole."""
     routes = [decide(part, edition, turn) for part in parts]
-    says = tuple(route for route in routes if isinstance(route, Say))
-    serious = all(not edition.entries[say.entry].small_talk for say in says)
-    different = len({say.entry for say in says}) == len(routes)
-    return says if len(says) > 1 and different and serious else ()
+    sure = tuple(route for route in routes if isinstance(route, Say | Use))
+    serious = all(not edition.entries[route.entry].small_talk for route in sure)
+    different = len({route.entry for route in sure}) == len(routes)
+    return sure if len(sure) > 1 and different and serious else ()
 
 
 def _follow(entry: Entry, confidence: float, turn: Turn) -> Route:

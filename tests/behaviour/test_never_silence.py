@@ -143,6 +143,18 @@ def test_two_questions_in_one_message_get_both_answers(shop: Shop) -> None:
     assert shop.waiting() == []
 
 
+@pytest.mark.parametrize(
+    ("text", "alone"),
+    [
+        ("怎么退货？另外你们几点开门？", ("怎么退货？", "你们几点开门？")),
+        ("what are your opening hours and how do I get an invoice?", ("opening hours", "how do I get an invoice?")),
+    ],
+)
+def test_so_do_a_question_and_what_has_to_be_looked_up(shop: Shop, text: str, alone: tuple[str, str]) -> None:
+    said = shop.hears("alice", text)
+    assert said == "\n\n".join(str(shop.hears("bob", one)) for one in alone)
+
+
 def test_a_skill_that_this_code_does_not_know_brings_a_person(shop: Shop) -> None:
     """A worker that was not restarted takes up an edition written for a newer one."""
     del shop.yingda.journey._mind._skills["hours"]  # type: ignore[attr-defined]

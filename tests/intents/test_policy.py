@@ -13,7 +13,7 @@ from bot.intents.policy import DidYouMean, Over, Route, Say, Use, decide, decide
 from bot.knowledge.content import Bilingual
 from bot.knowledge.editions import Edition, Schooled, Thresholds
 from bot.knowledge.entries import Entry
-from bot.messages import Conversation, Heard, Identity, Kind, Reason
+from bot.messages import Audience, Conversation, Heard, Identity, Kind, Reason
 
 
 def entry(name: str, **more: Any) -> Entry:
@@ -206,7 +206,7 @@ def test_words_of_an_entry_that_always_goes_to_a_person_are_said_first() -> None
 
 def test_several_questions_are_answered_together_if_each_is_sure() -> None:
     says = decide_each([meant(refund=0.9), meant(delivery=0.85)], EDITION, turn())
-    answer = faq.respond_to_each(says, EDITION, turn(), "wechat")
+    answer = faq.respond_to_each(says, {}, EDITION, turn(), "wechat")
     assert answer is not None
     assert answer.text == "refund 的回答\n\ndelivery 的回答"
     assert (answer.entry, answer.also, answer.confidence) == ("refund", ("delivery",), 0.85)
@@ -228,7 +228,7 @@ def test_several_answers_are_said_together_in_as_many_wordings_as_the_richest_ha
     delivery = entry("delivery", answers={"zh": ["送一", "送二"], "en": "d"})
     edition = replace(EDITION, entries={"refund": refund, "delivery": delivery})
     says = decide_each([meant(refund=0.9), meant(delivery=0.85)], edition, turn())
-    answer = faq.respond_to_each(says, edition, turn(), "twitter")
+    answer = faq.respond_to_each(says, {}, edition, turn(), "twitter")
     assert answer is not None
     assert (answer.text, answer.variants) == ("退一\n\n送一", ("退二\n\n送二", "退三\n\n送一"))
 
@@ -239,19 +239,34 @@ def test_several_answers_are_said_together_in_as_many_wordings_as_the_richest_ha
         [meant(refund=0.9), meant(delivery=0.7)],
         [meant(refund=0.9), meant(refund=0.95)],
         [meant(hello=0.95), meant(refund=0.9)],
-        [meant(refund=0.9), meant(points=0.9)],
         [meant(refund=0.9), meant(complaint=0.9)],
         [],
     ],
-    ids=["one unsure", "both the same", "small talk", "a skill", "for a person", "only one question"],
+    ids=["one unsure", "both the same", "small talk", "for a person", "only one question"],
 )
 def test_otherwise_the_message_is_taken_as_a_whole(parts: list[Understanding]) -> None:
     assert decide_each(parts, EDITION, turn()) == ()
 
 
+def test_what_a_skill_only_has_to_say_is_said_beside_another_answer() -> None:
+    both = decide_each([meant(points=0.9), meant(refund=0.85)], EDITION, turn())
+    told = {"points": Answer("88 points", audience=Audience.PRIVATE)}
+    answer = faq.respond_to_each(both, told, EDITION, turn(), "wechat")
+    assert answer is not None
+    assert answer.text == "88 points\n\nrefund 的回答"
+    assert (answer.entry, answer.also, answer.confidence) == ("points", ("refund",), 0.85)
+    assert (answer.audience, answer.slots["last_intent"]) == (Audience.PRIVATE, "refund")
+
+
+@pytest.mark.parametrize("more", [{}, {"points": Answer("who are you?", slots={"skill": "link"})}])
+def test_a_skill_that_has_to_ask_first_is_not_mixed_with_anything(more: dict[str, Answer]) -> None:
+    both = decide_each([meant(points=0.9), meant(refund=0.85)], EDITION, turn())
+    assert faq.respond_to_each(both, more, EDITION, turn(), "wechat") is None
+
+
 def test_an_entry_that_is_over_is_not_answered_beside_another() -> None:
     says = decide_each([meant(refund=0.9), meant(sale=0.9)], EDITION, turn())
-    assert faq.respond_to_each(says, EDITION, turn(), "wechat") is None
+    assert faq.respond_to_each(says, {}, EDITION, turn(), "wechat") is None
 
 
 def test_each_engine_is_held_to_thresholds_of_its_own() -> None:
