@@ -145,7 +145,7 @@ class Members(Settings):
     """Where members and their points are. kind demo: a small database of made-up members, made at the first start."""
 
     kind: Literal["demo", "sql"] = "demo"
-    url: DatabaseUrl = ""
+    url: str = ""
     time_limit: float = Field(2.5, gt=0, le=30)
 
 

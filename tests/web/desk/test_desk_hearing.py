@@ -19,13 +19,17 @@ def test_a_claim_is_told_to_every_open_page(front: Front, case: str) -> None:
     assert front.whispers.said == [("desk", json.dumps({"case": case}))]
 
 
-async def _heard(front: Front, clock: MovableClock, events: int, until_ended: bool = False) -> list[str]:
+async def _heard(
+    front: Front, clock: MovableClock, events: int, began: asyncio.Event, until_ended: bool = False
+) -> list[str]:
+    """`began`: is set once the page listens."""
     member = await front.hire("ear")
     session = Session(member, "csrf", clock.now() + 3600)
     heard = []
     async for event in changes(front.parts, Pulse(front.parts), session):
         heard.append(str(event.data))
         if len(heard) == 1:
+            began.set()
             await asyncio.sleep(0)
             asyncio.get_running_loop().call_later(0.1, lambda: clock.move(2))
         if len(heard) == events and not until_ended:
@@ -35,8 +39,10 @@ async def _heard(front: Front, clock: MovableClock, events: int, until_ended: bo
 
 def test_a_page_hears_of_changes_and_first_of_all_that_it_should_read(front: Front, clock: MovableClock) -> None:
     async def story() -> None:
-        listening = asyncio.create_task(_heard(front, clock, 2))
-        await asyncio.sleep(0.3)
+        began = asyncio.Event()
+        listening = asyncio.create_task(_heard(front, clock, 2, began))
+        await began.wait()
+        await asyncio.sleep(0.1)  # a few turns of the loop: then it has subscribed
         await front.parts.live.publish("desk", '{"case": "c1"}')
         assert await asyncio.wait_for(listening, 5) == ["{}", '{"case": "c1"}']
 
@@ -48,8 +54,9 @@ def test_without_the_nerve_a_page_hears_of_changes_from_the_records_pulse(
 ) -> None:
     async def story() -> None:
         mei = await front.hire("mei")
-        listening = asyncio.create_task(_heard(front, clock, 2))
-        await asyncio.sleep(0.2)
+        began = asyncio.Event()
+        listening = asyncio.create_task(_heard(front, clock, 2, began))
+        await began.wait()
         await front.parts.cases.work.claim(case, mei)
         clock.move(2)
         assert await asyncio.wait_for(listening, 5) == ["{}", "{}"]
@@ -59,8 +66,9 @@ def test_without_the_nerve_a_page_hears_of_changes_from_the_records_pulse(
 
 def test_a_page_stops_hearing_when_its_session_ends(front: Front, clock: MovableClock) -> None:
     async def story() -> None:
-        listening = asyncio.create_task(_heard(front, clock, 9, until_ended=True))
-        await asyncio.sleep(0.2)
+        began = asyncio.Event()
+        listening = asyncio.create_task(_heard(front, clock, 9, began, until_ended=True))
+        await began.wait()
         clock.move(7200)
         assert await asyncio.wait_for(listening, 5) == ["{}"]
 
