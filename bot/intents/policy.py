@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TypeAlias
 
 from bot.decisions import Candidate, Turn, Understanding
@@ -68,8 +69,7 @@ def decide(understanding: Understanding, edition: Edition, turn: Turn) -> Route:
         return _follow(edition.entries[best.intent], best.confidence, turn)
     if best.confidence >= thresholds.ask and edition.entries[best.intent].signal == "anger":
         return Over(Reason.ANGER, confidence=best.confidence)  # probably: a person, and soon, but no apology yet
-    offered = [one for one in known if edition.entries[one.intent].valid_on(edition.day(turn.now))]
-    choices = tuple(_worth_asking(offered, edition, thresholds.ask))
+    choices = tuple(_worth_asking(known, edition, thresholds.ask, edition.day(turn.now)))
     answered = any(edition.entries[choice].handoff == "never" for choice in choices)
     if answered and not turn.conversation.slots.get("asked"):  # what only leads to a person need not be asked
         return DidYouMean(choices, best.confidence)
@@ -108,9 +108,9 @@ def _best(known: Sequence[Candidate], edition: Edition, ask: float) -> Candidate
     return known[0] if known else None
 
 
-def _worth_asking(known: Sequence[Candidate], edition: Edition, ask: float) -> Iterator[str]:
-    """At most three entries that may have been meant."""
-    likely = (one.intent for one in known if one.confidence >= ask)
+def _worth_asking(known: Sequence[Candidate], edition: Edition, ask: float, today: date) -> Iterator[str]:
+    """At most three entries that may have been meant, and that hold today."""
+    likely = (one.intent for one in known if one.confidence >= ask and edition.entries[one.intent].valid_on(today))
     serious = [intent for intent in likely if not edition.entries[intent].small_talk]
     yield from serious[:MOST_CHOICES]
 
