@@ -46,6 +46,7 @@ from bot.web.webhooks import Door, Webhooks
 log = logging.getLogger(__name__)
 LOOK = 0.25  # seconds between two looks for a new edition
 DEMO_LOGIN = ("demo", "demo-tea-2026")
+DEMO_STAFF = {"demo": "小云 Demo", "demo2": "小杉 Demo 2"}  # both with that password, by login
 EXPLAIN = {"twitter": explain_x, "wechat": explain_wechat}
 DEMO_FOLLOWERS = (Person("林晓", "13800000001", "zh"), Person("Grace Miller", "+447700900123", "en"))
 

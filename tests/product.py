@@ -81,6 +81,22 @@ def started(
 @contextmanager
 def ready_in(folder: Path, config: Path, workers: int = 1) -> Iterator[Product]:
     """Runs in `folder` with the configuration that is there; yields it once it answers."""
+    with _process(folder, config, workers) as process:
+        port = load(config).config.simulator.port
+        yield _ready(process, folder, f"http://127.0.0.1:{port}")
+
+
+@contextmanager
+def serving_in(folder: Path, config: Path) -> Iterator[str]:
+    """The same in live mode, where no platform is simulated; yields the site's address once it answers."""
+    with _process(folder, config, 1) as process:
+        site = f"http://127.0.0.1:{eventually(lambda: _port(process, folder), 'a port in var/run.lock')}"
+        eventually(lambda: _port(process, folder) and _answers(f"{site}/readyz"), f"the site at {site}")
+        yield site
+
+
+@contextmanager
+def _process(folder: Path, config: Path, workers: int) -> Iterator[subprocess.Popen[bytes]]:
     with (folder / "run.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "bot", "run", "--config", str(config), "--workers", str(workers)],
@@ -91,8 +107,7 @@ def ready_in(folder: Path, config: Path, workers: int = 1) -> Iterator[Product]:
             stderr=subprocess.STDOUT,
         )
     try:
-        port = load(config).config.simulator.port
-        yield _ready(process, folder, f"http://127.0.0.1:{port}")
+        yield process
     finally:
         if process.poll() is None:
             process.kill()  # what it started is tethered to it
@@ -137,21 +152,22 @@ def _publish(config: Path, edition: tuple[str, bytes]) -> None:
 
 
 def _ready(process: subprocess.Popen[bytes], folder: Path, phone: str) -> Product:
-    """Once both addresses answer. The port that the worker listens on stands in var/run.lock."""
-    log = folder / "run.log"
-
-    def port() -> str:
-        if process.poll() is not None:
-            raise AssertionError(f"it ended with {process.returncode}:\n{log.read_text(encoding='utf-8')}")
-        pid, _, door = (folder / "var/run.lock").read_text().strip().partition(" ") if _locked(folder) else ("", "", "")
-        return door if pid == str(process.pid) else ""
-
-    site = f"http://127.0.0.1:{eventually(port, 'a port in var/run.lock')}"
-    eventually(lambda: port() and _answers(f"{phone}/api/state"), f"the simulator at {phone}", TRAINING)
-    eventually(lambda: port() and _answers(f"{site}/login"), f"the desk at {site}")
-    product = Product(site, phone, process, log)
-    eventually(lambda: port() and site in product.told(), "where everything is")
+    """Once both addresses answer."""
+    site = f"http://127.0.0.1:{eventually(lambda: _port(process, folder), 'a port in var/run.lock')}"
+    eventually(lambda: _port(process, folder) and _answers(f"{phone}/api/state"), f"the simulator at {phone}", TRAINING)
+    eventually(lambda: _port(process, folder) and _answers(f"{site}/login"), f"the desk at {site}")
+    product = Product(site, phone, process, folder / "run.log")
+    eventually(lambda: _port(process, folder) and site in product.told(), "where everything is")
     return product
+
+
+def _port(process: subprocess.Popen[bytes], folder: Path) -> str:
+    """The port that its worker listens on, as var/run.lock says; '' until then. Fails once the process has ended."""
+    if process.poll() is not None:
+        told = (folder / "run.log").read_text(encoding="utf-8")
+        raise AssertionError(f"it ended with {process.returncode}:\n{told}")
+    pid, _, door = (folder / "var/run.lock").read_text().strip().partition(" ") if _locked(folder) else ("", "", "")
+    return door if pid == str(process.pid) else ""
 
 
 def _locked(folder: Path) -> bool:

@@ -10,12 +10,13 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
-from product import Product, ready_in
+from people import Follower
+from product import ready_in, serving_in
 from shop import ROOT
 from typer.testing import CliRunner
 
@@ -23,6 +24,7 @@ from bot.__main__ import app
 from bot.commands import new
 from bot.config import load
 from bot.services.loopback import free_port
+from bot.site import DEMO_LOGIN
 
 pytestmark = pytest.mark.long
 
@@ -89,28 +91,47 @@ def fresh(tmp_path: Path) -> Path:
     return tmp_path / "tea"
 
 
-@pytest.fixture
-def running(fresh: Path) -> Iterator[Product]:
-    """It runs as it is, on ports that are free here."""
-    config = (fresh / "config.yaml").read_text(encoding="utf-8")
-    config = config.replace("port: 8081", f"port: {free_port()}").replace("port: 8080", "port: 0")
-    port = re.search(r"simulator:\n  host: .*\n  port: (\d+)", config)
+def on_free_ports(config: Path) -> None:
+    text = config.read_text(encoding="utf-8")
+    text = text.replace("port: 8081", f"port: {free_port()}").replace("port: 8080", "port: 0")
+    port = re.search(r"simulator:\n  host: .*\n  port: (\d+)", text)
     assert port
-    config = config.replace("127.0.0.1:8081", f"127.0.0.1:{port[1]}")
-    (fresh / "config.yaml").write_text(config, encoding="utf-8")
-    with ready_in(fresh, fresh / "config.yaml") as product:
-        yield product
+    config.write_text(text.replace("127.0.0.1:8081", f"127.0.0.1:{port[1]}"), encoding="utf-8")
 
 
-def test_a_fresh_deployment_starts_answers_and_hands_over(running: Product) -> None:
-    """For real: it trains its small base, and knows greetings and people though it knows nothing of the brand."""
-    from people import Follower
+def test_a_fresh_deployment_starts_answers_hands_over_and_leaves_the_demo_behind(fresh: Path) -> None:
+    """For real: it trains its small base, and knows greetings and people though it knows nothing of the brand. Live
+    mode starts on its database only once what demo mode left is taken out."""
+    config = fresh / "config.yaml"
+    on_free_ports(config)
+    with ready_in(fresh, config) as product:
+        someone = Follower(product, "小林")
+        assert "小店" in "".join(line["text"] for line in someone.lines())
+        assert someone.hears("人工")
+        someone.leave()
+        assert "edition 1 is live" in product.told()
+        assert logs_in(product.site) == 303
+        product.stop()
 
-    someone = Follower(running, "小林")
-    assert "小店" in "".join(line["text"] for line in someone.lines())
-    assert someone.hears("人工")
-    someone.leave()
-    assert "edition 1 is live" in running.told()
+    settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+    webchat = [account for account in settings["accounts"] if account["channel"] == "webchat"]
+    settings |= {"mode": "live", "secret": "k" * 32, "accounts": webchat}
+    config.write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
+    refused = CliRunner().invoke(app, ["run", "--config", str(config)])
+    assert refused.exit_code == 78
+    assert "2 logins with the demo's password, 1 customers and 1 cases" in refused.stderr
+    done = CliRunner().invoke(app, ["leave-demo", "--customers", "--yes", "--config", str(config)])
+    assert done.exit_code == 0, done.output
+    with serving_in(fresh, config) as site:
+        assert logs_in(site) == 401
+        assert httpx.get(f"{site}/demo", trust_env=False).status_code == 404
+
+
+def logs_in(site: str) -> int:
+    """What the demo's published login is answered."""
+    login, password = DEMO_LOGIN
+    with httpx.Client(trust_env=False, headers={"origin": site}) as browser:
+        return browser.post(f"{site}/login", data={"login": login, "password": password}).status_code
 
 
 def test_what_it_holds_is_what_is_shipped_under_the_brands_own_name(fresh: Path) -> None:

@@ -32,11 +32,11 @@ def backup(file: File, overwrite: Overwrite = False, config: ConfigPath = DEFAUL
     """Write the whole record into one file, also while Yingda runs. 备份全部数据（可在运行中进行）"""
     with told_plainly():
         ready = deployment(config)
-        _may_write(file, overwrite)
+        may_write(file, overwrite)
         database = Database(ready.config.record_url)
         try:
             _refuse_nothing(ready, database)
-            contents = asyncio.run(_written(database, file))
+            contents = asyncio.run(written(database, file))
         finally:
             database.close()
     out.print(f"✓ {contents.rows:,} rows in {file}, {file.stat().st_size / 1e6:,.1f} MB / 已备份")
@@ -59,7 +59,8 @@ def restore(file: File, replace: Replace = False, config: ConfigPath = DEFAULT) 
     out.print("  what was about to be sent then stands in doubt on the desk / 当时待发的消息将标为存疑，由人工确认")
 
 
-def _may_write(file: Path, overwrite: bool) -> None:
+def may_write(file: Path, overwrite: bool) -> None:
+    """Raises SettingError where the file is there already, or its folder is not."""
     if file.exists() and not overwrite:
         mend = "name another, or say --overwrite"
         raise SettingError(Mistake(str(file), 0, "backup", "there is a file of this name", mend))
@@ -76,8 +77,8 @@ def _refuse_nothing(ready: Deployment, database: Database) -> None:
         raise SettingError(Mistake(str(ready.page.path), 0, "record", "there is nothing to back up yet", mend))
 
 
-async def _written(database: Database, file: Path) -> Contents:
-    """Under another name until it is whole, and for nobody else's eyes."""
+async def written(database: Database, file: Path) -> Contents:
+    """Write a backup to `file`: under another name until it is whole, and for nobody else's eyes."""
     part = file.with_name(f"{file.name}.part")
     part.unlink(missing_ok=True)
     os.close(os.open(part, os.O_CREAT | os.O_EXCL, 0o600))

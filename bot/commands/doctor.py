@@ -15,6 +15,7 @@ import typer
 
 from bot.commands.ground import DEFAULT, AsJson, ConfigPath, deployment_with_channels, out, spoken
 from bot.commands.knowing import edition_now
+from bot.commands.leave_demo import found, speaks_for_the_demo
 from bot.commands.run import taken_doors
 from bot.config import Deployment
 from bot.doctor import Grade, Probes, examine, told, worst
@@ -28,6 +29,7 @@ from bot.services.rasa import RasaClient, Service
 from bot.stores.embedded import EmbeddedValkey
 from bot.stores.nerve import Nerve
 from bot.stores.record.database import Database
+from bot.stores.record.demo import DemoLeftovers
 from bot.stores.record.editions import RecordEditions
 from bot.stores.record.migrate import is_migrated
 from bot.supervisor import holder
@@ -42,12 +44,12 @@ def command(
     public: Public = "", language: Language = "", config: ConfigPath = DEFAULT, as_json: AsJson = False
 ) -> None:
     """Look at everything that has to be right, and say what is not. 检查配置、时钟、凭证与连通性"""
-    found = asyncio.run(examine(partial(deployment_with_channels, config), probes, public))
+    findings = asyncio.run(examine(partial(deployment_with_channels, config), probes, public))
     if as_json:
-        out.print_json(json.dumps([asdict(finding) for finding in found], ensure_ascii=False))
+        out.print_json(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     else:
-        out.print(told(found, language or spoken()), markup=False)
-    raise typer.Exit(1 if worst(found) is Grade.FAIL else 0)
+        out.print(told(findings, language or spoken()), markup=False)
+    raise typer.Exit(1 if worst(findings) is Grade.FAIL else 0)
 
 
 def probes(ready: Deployment) -> Probes:
@@ -61,7 +63,17 @@ def probes(ready: Deployment) -> Probes:
         lambda: counted_in(ready.config.var / "counters", "refused"),
         partial(_rasa, ready) if ready.config.intents.engine == RASA else None,
         partial(_encoder, ready) if ready.config.intents.encoder.kind != "bundled" else None,
+        partial(_demo, ready) if ready.config.mode == "live" else None,
     )
+
+
+async def _demo(ready: Deployment) -> tuple[DemoLeftovers, bool]:
+    """What demo mode left, and whether the active edition speaks for the demo brand."""
+    database = Database(ready.config.record_url)
+    try:
+        return await database.read(found), await asyncio.to_thread(speaks_for_the_demo, ready)
+    finally:
+        database.close()
 
 
 def _doors(ready: Deployment) -> tuple[str, Sequence[Mistake]]:

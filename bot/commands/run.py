@@ -16,13 +16,14 @@ import typer
 from bot.app import assemble
 from bot.cases import Role
 from bot.commands.ground import DEFAULT, ConfigPath, deployment, deployment_with_channels, out, told_plainly
+from bot.commands.leave_demo import refuse_the_other_mode
 from bot.commands.simulate import X_PATH, has
 from bot.commands.train import open_record
 from bot.config import Deployment, Listen, Simulator
 from bot.errors import Mistake, SettingError, Stale
 from bot.knowledge.editions import Edition
 from bot.knowledge.topics import Library
-from bot.site import DEMO_LOGIN, front
+from bot.site import DEMO_LOGIN, DEMO_STAFF, front
 from bot.stores.nerve import Nerve
 from bot.stores.record.database import Database
 from bot.stores.record.editions import RecordEditions
@@ -74,9 +75,11 @@ def taken_doors(ready: Deployment) -> list[Mistake]:
 
 
 def prepare(ready: Deployment) -> None:
-    """What must be there before any worker: tables, an edition, in demo mode somebody who can log in."""
+    """What must be there before any worker: tables, an edition, in demo mode somebody who can log in. Raises
+    SettingError for a database that ran in the other mode."""
     database = open_record(ready)
     try:
+        refuse_the_other_mode(ready, database)
         if not asyncio.run(_readable(RecordEditions(database), Library(RecordParts(database).fetch))):
             _train_first()
         if ready.config.mode == "demo":
@@ -109,7 +112,7 @@ def _train_first() -> None:
 async def _demo_login(database: Database, ready: Deployment) -> None:
     staff = Staff(database, ready.config.desk.session_hours)
     known = {member.login for member in await staff.everybody()}
-    for login, name in ((DEMO_LOGIN[0], "小云 Demo"), ("demo2", "小杉 Demo 2")):
+    for login, name in DEMO_STAFF.items():
         if login not in known:
             try:
                 await staff.add(login, name, Role.ADMIN, DEMO_LOGIN[1])

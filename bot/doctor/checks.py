@@ -12,6 +12,7 @@ from bot.config import Config
 from bot.doctor.findings import Finding, Words, fail, ok, warn
 from bot.errors import Mistake, SettingError
 from bot.messages import Instant
+from bot.stores.record.demo import DemoLeftovers
 
 STRICTEST = 300.0  # seconds of skew at which pushes and tokens are refused
 UNEASY = 30.0
@@ -206,6 +207,31 @@ def demo_leftovers(config: Config) -> list[Finding]:
     if config.members.kind == "demo":
         found.append(_leftover("members.kind"))
     return found or [ok("没有演示用的设置", "nothing of the demo is left")]
+
+
+def demo_record(left: DemoLeftovers, speaks_for_the_demo: bool) -> list[Finding]:
+    """Nothing that demo mode wrote may be in a live database: its logins are open to everybody."""
+    found = []
+    if left:
+        found.append(
+            fail(
+                Words(
+                    f"数据库曾以演示模式运行：{len(left.logins)} 个账号使用公开的演示密码，"
+                    f"{left.customers} 位顾客，{left.cases} 个会话",
+                    f"the database ran in demo mode: {len(left.logins)} logins with the demo's public password, "
+                    f"{left.customers} customers, {left.cases} cases",
+                ),
+                Words("运行 yingda leave-demo", "run yingda leave-demo"),
+            )
+        )
+    if speaks_for_the_demo:
+        found.append(
+            fail(
+                Words("当前版本使用演示品牌的内容", "the active edition speaks for the demo brand"),
+                Words("修改知识库后运行 yingda train", "write what your brand answers, then run yingda train"),
+            )
+        )
+    return found or [ok("数据库中没有演示数据", "nothing of the demo is in the database")]
 
 
 def _leftover(key: str) -> Finding:

@@ -20,6 +20,7 @@ from bot.doctor import public as public_side
 from bot.doctor.findings import Finding, Grade, Words
 from bot.errors import Mistake, SettingError, Unavailable
 from bot.messages import Instant
+from bot.stores.record.demo import DemoLeftovers
 
 THE_RECORD = Words("记录库", "the record")
 
@@ -32,7 +33,8 @@ class Probes:
     whether it answers. entries: how many the knowledge base has; raises SettingError. doors: who runs here already (''
     if nobody) and the ports that others have taken. refused: requests refused since the last start, by account and
     code. rasa: the model that the active edition needs and the one that is served (see checks.rasa); None where engine
-    `rasa` is not configured. encoder: what checks.encoder asks for; None for the bundled one.
+    `rasa` is not configured. encoder: what checks.encoder asks for; None for the bundled one. demo: what demo mode left
+    in the database, and whether the active edition speaks for the demo brand; None in demo mode.
     """
 
     clock: Callable[[], Instant]
@@ -43,6 +45,7 @@ class Probes:
     refused: Callable[[], Mapping[tuple[str, ...], float]] = dict
     rasa: Callable[[], tuple[str, str | None]] | None = None
     encoder: Callable[[], tuple[str, str, str]] | None = None
+    demo: Callable[[], Awaitable[tuple[DemoLeftovers, bool]]] | None = None
 
 
 async def examine(load: Callable[[], Deployment], probes: Callable[[Deployment], Probes], public: str) -> list[Finding]:
@@ -63,14 +66,8 @@ async def examine(load: Callable[[], Deployment], probes: Callable[[Deployment],
 
 async def _inside(deployment: Deployment, probes: Probes) -> AsyncIterator[Finding]:
     """Record, nerve and knowledge base."""
-    try:
-        migrated, theirs, edition = await probes.record()
-    except Unavailable:
-        yield checks.record(None)
-    else:
-        yield checks.record(migrated)
-        yield checks.clock(probes.clock(), theirs, THE_RECORD)
-        yield checks.edition(edition)
+    for finding in await _record(probes):
+        yield finding
     yield checks.nerve(await probes.nerve(), deployment.config.nerve)
     try:
         yield checks.knowledge(probes.entries())
@@ -81,6 +78,17 @@ async def _inside(deployment: Deployment, probes: Probes) -> AsyncIterator[Findi
         yield checks.rasa(*await asyncio.to_thread(probes.rasa))
     if probes.encoder is not None:
         yield checks.encoder(*await asyncio.to_thread(probes.encoder))
+
+
+async def _record(probes: Probes) -> list[Finding]:
+    try:
+        migrated, theirs, edition = await probes.record()
+    except Unavailable:
+        return [checks.record(None)]
+    found = [checks.record(migrated), checks.clock(probes.clock(), theirs, THE_RECORD), checks.edition(edition)]
+    if migrated and probes.demo is not None:
+        found += checks.demo_record(*await probes.demo())
+    return found
 
 
 async def _address(public: str, clock: Callable[[], Instant]) -> AsyncIterator[Finding]:

@@ -361,3 +361,11 @@ standings = Table(
     _instant("error_at"),
     _instant("heard_at"),  # when a poll last came through
 )
+
+# In which modes the database has run, and since when: live mode never starts on what demo mode wrote.
+modes = Table(
+    "modes",
+    metadata,
+    Column("mode", String(10), primary_key=True),
+    Column("since", Double, nullable=False),
+)
