@@ -16,7 +16,7 @@ RASA_PYTHONS := python3.10 $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python)
 FOLDER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint fmt bench soak smoke lock rasa bench-rasa
+.PHONY: help install run test lint fmt bench soak smoke lock sbom licences rasa bench-rasa
 
 help:  ## this list / 命令一览
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile
@@ -66,6 +66,14 @@ lock:  ## renew the locks: of running, of testing, of Rasa / 更新锁定的依�
 		--output-file requirements.lock
 	@echo 'rasa[jieba]==3.6.21' | $(UV) pip compile - --universal --python-version 3.10 --generate-hashes --no-header \
 		--quiet --no-annotate --output-file requirements-rasa.lock $(ARGS)
+
+sbom: $(TOOLS)  ## what running installs, as CycloneDX: build/yingda.cdx.json / 软件物料清单
+	@mkdir -p build
+	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml \
+		--output-reproducible --of JSON -o build/yingda.cdx.json
+
+licences: $(TOOLS)  ## docs/licences.md anew / 更新许可证列表
+	@$(BIN)/python docs/licences.py
 
 $(READY): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || { \
