@@ -24,6 +24,7 @@ from bot.channels.webchat.refusals import refusal
 from bot.channels.webchat.stream import seen_last, told
 from bot.channels.webchat.visitors import DAY
 from bot.channels.webchat.widget import page, script
+from bot.cookies import Cookie
 from bot.errors import Refused, Unavailable
 from bot.messages import Inbound, Messages, RawRequest
 from bot.networks import network_of
@@ -127,7 +128,7 @@ class WebChatRoom:
             admitted = channel.visitors.welcome(visit.token)
         except Refused as forged:
             response = refusal(forged)
-            response.delete_cookie(visit.cookie, path=visit.cookie_path)
+            visit.cookie.take_back(visit.request, response)
             return response
         language = visit.language
         settings = channel.settings
@@ -140,7 +141,7 @@ class WebChatRoom:
         }
         response = JSONResponse(welcome, headers=PLAIN)
         if own and admitted.fresh:
-            visit.remember(response, admitted.token)
+            visit.cookie.give(visit.request, response, admitted.token, channel.settings.token_days * DAY)
         return response
 
     async def _listen(self, visit: Visit) -> Response:
@@ -176,7 +177,7 @@ class Visit:
     def token(self) -> str:
         """From the header; on our own page, and only there, else from the cookie."""
         given = bearer(self.request.headers.get("authorization", ""))
-        return given or (self.request.cookies.get(self.cookie, "") if self.caller.own else "")
+        return given or (self.cookie.sent(self.request) if self.caller.own else "")
 
     @property
     def headers(self) -> dict[str, str]:
@@ -192,24 +193,9 @@ class Visit:
         return asked if asked in ("zh", "en") else "zh"
 
     @property
-    def cookie(self) -> str:
-        return f"yingda_visitor_{self.channel.name}"
-
-    @property
-    def cookie_path(self) -> str:
-        return f"/webchat/{self.channel.name}"
-
-    def remember(self, response: Response, token: str) -> None:
+    def cookie(self) -> Cookie:
         """A first-party cookie: sent to our own page alone, and out of its scripts' reach."""
-        response.set_cookie(
-            self.cookie,
-            token,
-            max_age=int(self.channel.settings.token_days * DAY),
-            path=self.cookie_path,
-            httponly=True,
-            samesite="lax",
-            secure=self.request.url.scheme == "https",
-        )
+        return Cookie(f"yingda_visitor_{self.channel.name}", "lax", f"/webchat/{self.channel.name}")
 
 
 async def _body(request: Request) -> bytes:
