@@ -28,7 +28,7 @@ MOST = 10_000
 _WORDS = {
     "logged_in": ("登录", "logged in"),
     "logged_out": ("退出", "logged out"),
-    "login_failed": ("密码错误，未能登录", "gave a wrong password"),
+    "login_failed": ("未能通过密码验证", "failed to prove who they are"),
     "refused": ("被拒绝", "was refused"),
     "added": ("账号被添加", "was added"),
     "disabled": ("账号被停用", "was disabled"),

@@ -16,6 +16,7 @@ from bot.networks import network_of
 from bot.passes import DAY
 from bot.web.pages import page
 from bot.web.parts import SiteParts
+from bot.web.refusals import FAILED
 from bot.web.sessions import SESSION_COOKIE, Anybody, Only, parts_of
 from bot.web.words import LANGUAGE_COOKIE, LANGUAGES
 
@@ -49,15 +50,15 @@ async def log_in(request: Request, login: Field, password: Field, parts: Parts, 
     alike and take equally long."""
     refusals = request.app.state.refusals
     if not await _may_try(request, login, parts):
-        refusals.note("too_many")
+        refusals.note("too_many", FAILED)
         return _refusal(request, "login.too_many", goes, 429)
     try:
         entered = await parts.staff.log_in(login, password, SESSION_COOKIE.sent(request))
     except Refused as crowded:
-        refusals.note(crowded.code)
+        refusals.note(crowded.code, FAILED)
         return _refusal(request, "login.busy", goes, crowded.status)
     if entered is None:
-        refusals.note("password", "login_failed", await parts.staff.id_of(login))
+        refusals.note("password", FAILED, await parts.staff.id_of(login))
         return _refusal(request, "login.wrong", goes, 401)
     token, session = entered
     response = RedirectResponse(own_path(goes), 303)

@@ -12,6 +12,7 @@ from bot.errors import Refused
 from bot.passwords import LONGEST, SHORTEST, weakness
 from bot.web.pages import page
 from bot.web.parts import SiteParts
+from bot.web.refusals import FAILED
 from bot.web.sessions import SESSION_COOKIE, Only, parts_of
 
 router = APIRouter()
@@ -43,7 +44,7 @@ async def change_password(
     except Refused as crowded:
         return _shown(request, session, "login.busy", crowded.status)
     if not changed:
-        request.app.state.refusals.note("password", "login_failed", session.staff.id)
+        request.app.state.refusals.note("password", FAILED, session.staff.id)
         return _shown(request, session, "password.wrong", 400)
     return _shown(request, session, done=True)
 

@@ -18,6 +18,7 @@ from bot.telemetry import count, counted_here
 
 log = logging.getLogger(__name__)
 MINUTE = 60.0
+FAILED = "login_failed"
 COUNTED = ("turned_away", "refused")
 LOST_WAYS = frozenset({"path", "method"})  # scanners and typing mistakes; counted, and no news
 
@@ -36,6 +37,8 @@ class Refusals:
         """Something was refused. kind: a code of ours. action: how the audit calls it. staff: an id, '' for a stranger
         who has said nothing that we know."""
         count("turned_away", kind=kind)
+        if not staff and action != FAILED:
+            return  # what strangers try beside logging in is nobody's deed
         key = (staff, action, kind)
         self._since.setdefault(key, self._clock.now())
         self._times[key] += 1

@@ -46,7 +46,7 @@ def test_what_staff_did_is_listed_in_both_languages(config: Path) -> None:
     assert "was added 账号被添加" in added
     assert "was made an editor 角色改为编辑" in role
     assert "–" in failed
-    assert failed.endswith("gave a wrong password 密码错误，未能登录 password × 12")
+    assert failed.endswith("failed to prove who they are 未能通过密码验证 password × 12")
 
 
 def test_it_is_asked_for_one_person_for_a_time_and_for_programs(config: Path) -> None:

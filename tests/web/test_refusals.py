@@ -18,7 +18,7 @@ from bot.errors import Unavailable
 from bot.stores.record.database import Database
 from bot.stores.record.tables import audit, metadata
 from bot.telemetry import count, counted_here
-from bot.web.refusals import Refusals
+from bot.web.refusals import FAILED, Refusals
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_a_running_process_tells_once_more_when_it_ends(clock: MovableClock) -> 
     async def story() -> None:
         running = asyncio.create_task(refusals.run())
         await asyncio.sleep(0)
-        refusals.note("origin")
+        refusals.note("password", FAILED)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
