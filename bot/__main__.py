@@ -39,6 +39,7 @@ def _add_train(verbs: typer.Typer) -> None:
 
 def _add_the_others(verbs: typer.Typer) -> None:
     from bot.commands import (
+        audit,
         backup,
         check,
         customer,
@@ -64,6 +65,7 @@ def _add_the_others(verbs: typer.Typer) -> None:
     verbs.command("restore")(backup.restore)
     verbs.command("purge")(purge.command)
     verbs.command("leave-demo")(leave_demo.command)
+    verbs.command("audit")(audit.command)
     verbs.add_typer(user.app, name="user")
     verbs.add_typer(customer.app, name="customer")
     verbs.add_typer(simulate.app, name="simulate")

@@ -48,6 +48,20 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Deed:
+    """What somebody did or tried, for whoever has to answer for it. staff: an id, 'console' for whoever types commands
+    on this machine, '' for a stranger; `login` as people read it, where there is one. about: the id of what it was done
+    to, or a code. times: how often, if it was noted once for many."""
+
+    at: Instant
+    staff: str
+    action: str
+    about: str = ""
+    times: int = 1
+    login: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CaseLine:
     """A case as it stands in the list. `waiting_since` 0: the customer waits for nothing.
 

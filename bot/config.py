@@ -150,7 +150,8 @@ class Members(Settings):
 
 
 class Desk(Settings):
-    """When people answer, and how long a claimed case may stay silent."""
+    """When people answer, and how long a claimed case may stay silent. session_hours: how long a login lasts at most;
+    idle_minutes: how long with nobody at the page."""
 
     hours: dict[Days, list[Span]] = Field(default_factory=lambda: {day: ["09:00-21:00"] for day in _WORKDAYS})
     holidays: list[date] = []
@@ -158,6 +159,7 @@ class Desk(Settings):
     reopen_within_hours: int = Field(24, ge=0)
     minutes_per_case: int = Field(4, ge=1)
     session_hours: int = Field(12, ge=1, le=168)
+    idle_minutes: int = Field(120, ge=5, le=10_080)
 
 
 _OF_THE_DEMO = ("demo", "wx0000demo", "1600000000000000001")  # how the shipped file's own keys and ids begin
@@ -177,8 +179,8 @@ class Retention(Settings):
     """For how many days things are kept; 0 is for ever. Nothing is thrown away of whoever has an open case.
 
     messages: what was said and sent. traces: what the bot understood. events: what reports are computed from. cases:
-    after their end. receipts: platforms repeat themselves for weeks. codes, sessions: after their end. customers: of
-    whom nothing else is left, since they were last heard.
+    after their end. receipts: platforms repeat themselves for weeks. codes, sessions: after their end. audit: who did
+    what. customers: of whom nothing else is left, since they were last heard.
     """
 
     messages: int = Field(730, ge=0)
@@ -188,6 +190,7 @@ class Retention(Settings):
     receipts: int = Field(31, ge=31)
     codes: int = Field(31, ge=2)
     sessions: int = Field(1, ge=1)
+    audit: int = Field(365, ge=0)
     customers: int = Field(730, ge=0)
 
 

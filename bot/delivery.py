@@ -112,7 +112,9 @@ class Delivery:
         assert due.message is not None  # noqa: S101 - a row is a message or an effect
         if due.conversation.identity.silenced_at and due.message.author in _MACHINES:
             raise DeliveryFailed("opted_out", permanent=True)
-        channel = self._means.channels[due.message.account]
+        channel = self._means.channels.get(due.message.account)
+        if channel is None:
+            raise DeliveryFailed("account_gone", permanent=True)
         limits = channel.limits(due.conversation, self._clock.now())
         if limits.left == 0:
             raise DeliveryFailed("window_used_up", permanent=True, until_heard=True)

@@ -13,7 +13,7 @@ from bot.composing import Composed, Way, compose, needs_system_words, public_tex
 from bot.decisions import HandOff
 from bot.errors import Unavailable
 from bot.intents.mind import Decided, Mind
-from bot.messages import Cursor, Inbound, Instant, Limits, Outbound, OutboxState, Polled
+from bot.messages import NOWHERE, Cursor, Inbound, Instant, Limits, Outbound, OutboxState, Polled
 from bot.offers import LATE, Late, Offer, Written
 from bot.ports import Channel, Clock, Intake, Turns
 from bot.repeats import Repeats
@@ -184,7 +184,8 @@ class Journey:
 
     async def _composed(self, work: Work, decided: Decided, taken: bool) -> Composed:
         conversation = work.conversation
-        limits = self._channels[conversation.account].limits(conversation, self._clock.now())
+        channel = self._channels.get(conversation.account)
+        limits = channel.limits(conversation, self._clock.now()) if channel else NOWHERE
         earlier = taken and (conversation.waiting or work.ahead)
         parcels = await self._record.turns.waiting(conversation.id) if earlier else ()
         words = None

@@ -208,6 +208,10 @@ class Limits:
     manners: Manners = Manners()
 
 
+NOWHERE = Limits(2_000, "characters", active=False, left=0)
+"""Of an account that is configured no longer: what was said stands in the record, and nothing can be sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Customer:
     id: str

@@ -16,10 +16,12 @@ from bot.config import Config
 from bot.intents.opening import OpeningHours
 from bot.intents.statement import tier_name
 from bot.knowledge.shelf import Shelf
-from bot.messages import Conversation, Instant
+from bot.messages import NOWHERE, Conversation, Instant, Limits
+from bot.passes import Passes
 from bot.ports import (
     ShowsTyping,
 )
+from bot.stores.record.auditing import RecordAudit
 from bot.stores.record.board import Board
 from bot.stores.record.cases import Cases
 from bot.stores.record.health import RecordHealth
@@ -27,6 +29,7 @@ from bot.stores.record.mailbox import RecordMailbox
 from bot.stores.record.staff import Staff
 from bot.stores.record.strays import RecordStrays
 from bot.web.front import Front, Rooms
+from bot.web.login import KNOWN_DAYS
 from bot.web.parts import (
     AccountPlace,
     CaseDesk,
@@ -39,6 +42,7 @@ from bot.web.parts import (
     Showcase,
     SiteParts,
 )
+from bot.web.parts import Door as DoorParts
 from bot.web.probes import Probes
 from bot.web.site import create_site
 from bot.web.webhooks import Door, Webhooks
@@ -64,6 +68,7 @@ def front(yingda: Yingda) -> Front:
         "poller": partial(yingda.poller.run, yingda.nerve),
         "editions": partial(watch_editions, yingda.shelf),
         "webchat": room.lookout.run,
+        "refusals": site.state.refusals.run,
     }
     return Front(Rooms((room, webhooks, probes), site), partial(take_up_edition, yingda.shelf), beside, yingda.close)
 
@@ -111,7 +116,7 @@ def site_parts(yingda: Yingda) -> SiteParts:
     return SiteParts(
         CaseDesk(Board(database), cases, cases, RecordStrays(database)),
         CustomerDesk(
-            lambda conversation, now: yingda.doors[conversation.account].channel.limits(conversation, now),
+            partial(limits_of, yingda.doors),
             yingda.members.member,
             yingda.members.points,
             partial(intent_title, yingda.shelf),
@@ -120,7 +125,8 @@ def site_parts(yingda: Yingda) -> SiteParts:
             explained,
             partial(entry_titles, yingda.shelf),
         ),
-        Staff(database, config.desk.session_hours),
+        Staff(database, config.desk.session_hours, idle_minutes=config.desk.idle_minutes),
+        entrance(yingda, list(labels.values())),
         yingda.nerve,
         yingda.nerve,
         yingda.clock,
@@ -129,6 +135,20 @@ def site_parts(yingda: Yingda) -> SiteParts:
         yingda.delivery.wake,
         partial(fares, yingda, labels),
     )
+
+
+def entrance(yingda: Yingda, labels: Sequence[str]) -> DoorParts:
+    def passes(login: str) -> Passes:
+        return Passes("known browser", login, yingda.config.secret, KNOWN_DAYS, yingda.clock.now)
+
+    names = [account.name for account in yingda.config.accounts]
+    return DoorParts(RecordAudit(yingda.database), passes, (*labels, *names))
+
+
+def limits_of(doors: Mapping[str, Door], conversation: Conversation, now: Instant) -> Limits:
+    """What can be sent in a conversation: nothing any more, if its account was taken out of the configuration."""
+    door = doors.get(conversation.account)
+    return door.channel.limits(conversation, now) if door else NOWHERE
 
 
 async def fares(yingda: Yingda, labels: Mapping[str, str]) -> Sequence[Fare]:
@@ -171,9 +191,9 @@ def desk_hours(shelf: Shelf, opening: OpeningHours, language: str, now: Instant)
 
 
 async def show_typing(doors: Mapping[str, Door], conversation: Conversation) -> None:
-    channel = doors[conversation.account].channel
-    if isinstance(channel, ShowsTyping):
-        await channel.typing(conversation)
+    door = doors.get(conversation.account)
+    if door and isinstance(door.channel, ShowsTyping):
+        await door.channel.typing(conversation)
 
 
 def intent_title(shelf: Shelf, intent: str, language: str) -> str:

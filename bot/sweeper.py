@@ -20,7 +20,8 @@ PURGE_EVERY = 6 * 3_600.0
 
 class Cases(Protocol):
     async def release_silent(self, before: Instant) -> list[str]:
-        """Cases whose agent has left a customer waiting since `before` go back to the queue; their ids."""
+        """Cases whose agent has left a customer waiting since `before`, or works no cases any more, go back to the
+        queue; their ids."""
         ...
 
 

@@ -28,6 +28,7 @@ COUNTERS = {
     "accepted": Counter("yingda_messages_accepted", "Messages accepted, by account", ["account"]),
     "repeated": Counter("yingda_messages_repeated", "Repeats of accepted messages, by account", ["account"]),
     "refused": Counter("yingda_messages_refused", "Requests refused, by account and code", ["account", "code"]),
+    "turned_away": Counter("yingda_turned_away", "Requests refused at the desk, by kind", ["kind"]),
     "turns": Counter("yingda_turns", "Turns committed, by decision", ["decision"]),
     "discarded": Counter("yingda_turns_discarded", "Turns decided on what had changed meanwhile", []),
     "overloaded": Counter("yingda_overloaded", "Messages accepted whose turn was left to the sweeper", []),
@@ -103,6 +104,12 @@ def counted_in(folder: Path, name: str) -> dict[tuple[str, ...], float]:
     metrics = collector.collect()  # type: ignore[no-untyped-call]
     samples = [sample for metric in metrics if metric.name == wanted for sample in metric.samples]
     return {tuple(sample.labels[label] for label in labels): sample.value for sample in samples}
+
+
+def counted_here(name: str) -> list[tuple[dict[str, str], float]]:
+    """What this process alone has counted, with the labels."""
+    samples = (sample for metric in COUNTERS[name].collect() for sample in metric.samples)
+    return [(dict(sample.labels), sample.value) for sample in samples if sample.name.endswith("_total")]
 
 
 def pseudonym(text: str) -> str:

@@ -16,13 +16,15 @@ from bot.cases import Role, StaffMember
 from bot.errors import DeliveryFailed, MemberSystemFailed
 from bot.membership import Member, Points
 from bot.messages import Conversation, Instant, Limits
+from bot.passes import Passes
+from bot.stores.record.auditing import RecordAudit
 from bot.stores.record.board import Board
 from bot.stores.record.cases import Cases
 from bot.stores.record.database import Database
 from bot.stores.record.health import RecordHealth
 from bot.stores.record.staff import Staff
 from bot.stores.record.strays import RecordStrays
-from bot.web.parts import AccountPlace, CaseDesk, CustomerDesk, DeskHours, HealthDesk, Place, Showcase, SiteParts
+from bot.web.parts import AccountPlace, CaseDesk, CustomerDesk, DeskHours, Door, HealthDesk, Place, Showcase, SiteParts
 from bot.web.site import create_site
 
 PASSWORD = "correct horse battery"
@@ -109,6 +111,7 @@ class Front:
                 entries=self._entries,
             ),
             self.room,
+            Door(RecordAudit(database), self._passes, ("云杉茶 Yunshan Tea",)),
             self.whispers,
             self.whispers,
             clock,
@@ -117,6 +120,9 @@ class Front:
             self._wake,
         )
         self.site: FastAPI = create_site(self.parts)
+
+    def _passes(self, login: str) -> Passes:
+        return Passes("known browser", login, "a secret of sixteen or more", 180, self.parts.clock.now)
 
     def _limits(self, conversation: Conversation, now: Instant) -> Limits:
         return replace(self.allowance, public=conversation.public, window_until=now + 172_800)

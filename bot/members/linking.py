@@ -9,7 +9,7 @@ from bot.errors import DeliveryFailed, MemberSystemFailed
 from bot.intents.linking import DAY, SEND_CODE, Terms
 from bot.knowledge.editions import Edition
 from bot.membership import Member, MemberKey
-from bot.messages import Conversation
+from bot.messages import Conversation, Identity
 from bot.ports import Clock, Codes, CodeSender, MemberDirectory
 
 _MEMBERS_AGAIN = 5.0
@@ -43,7 +43,7 @@ class SendLinkCode:
     async def carry_out(self, effect: Effect, key: str, conversation: Conversation) -> None:
         """Once per `key`, the outbox row's id: a repeat sends the same code. Raises DeliveryFailed and Unavailable."""
         member = await self._find(effect)
-        member_id = await self._keep(key, conversation.identity.id, member)
+        member_id = await self._keep(key, conversation.identity, member)
         if member is not None and member.id == member_id:
             await self._sender.send(member.phone, self._text(effect, key), key)
 
@@ -53,23 +53,28 @@ class SendLinkCode:
         except MemberSystemFailed as gone:
             raise DeliveryFailed("member_system", retry_after=_MEMBERS_AGAIN) from gone
 
-    async def _keep(self, key: str, identity_id: str, member: Member | None) -> str | None:
+    async def _keep(self, key: str, identity: Identity, member: Member | None) -> str | None:
         """Make sure that the code of `key` is in the record; the id of the member it is for, None if for nobody."""
-        kept = await self._codes.current(identity_id)
+        kept = await self._codes.current(identity.id)
         if kept is None or kept.id != key:
-            return await self._issue(key, identity_id, member)
+            return await self._issue(key, identity, member)
         if kept.until <= self._clock.now():
             raise DeliveryFailed("code_expired", permanent=True)
         return kept.member_id
 
-    async def _issue(self, key: str, identity_id: str, member: Member | None) -> str | None:
-        if await self._spent(identity_id, None):
+    async def _issue(self, key: str, identity: Identity, member: Member | None) -> str | None:
+        if await self._spent(identity.id, None):
             raise DeliveryFailed("codes_per_day", permanent=True)
-        member_id = None if member is None or await self._spent(identity_id, member.id) else member.id
+        member_id = member.id if member and await self._may_reach(identity, member) else None
         code_hash = self._terms.codes.hash(key, self._terms.codes.make(key))
         until = self._clock.now() + self._terms.limits.code_minutes * 60.0
         # False: this code was used, or a newer one has taken its place. There is nothing to send any more.
-        return member_id if await self._codes.issue(key, identity_id, member_id, code_hash, until) else None
+        return member_id if await self._codes.issue(key, identity.id, member_id, code_hash, until) else None
+
+    async def _may_reach(self, identity: Identity, member: Member) -> bool:
+        """Whoever has proved before that they are this member is counted by themselves: strangers who ask for codes in
+        the member's name use up none of theirs."""
+        return identity.member_id == member.id or not await self._spent(identity.id, member.id)
 
     async def _spent(self, identity_id: str, member_id: str | None) -> bool:
         issued = await self._codes.issued(identity_id, member_id, self._clock.now() - DAY)

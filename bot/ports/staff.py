@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from bot.cases import AgentReply, CaseLine, CaseView, Role, Session, StaffMember, Stray
+from bot.cases import AgentReply, CaseLine, CaseView, Deed, Role, Session, StaffMember, Stray
 from bot.health import AccountHealth
 from bot.messages import Instant, OutboxState
 
@@ -97,21 +97,49 @@ class Strays(Protocol):
         ...
 
 
-class StaffRoom(Protocol):
-    """The record, as the door of the desk sees it."""
+class AuditTrail(Protocol):
+    """The record, as those see it who have to answer for what staff did. Raises Unavailable."""
 
-    async def log_in(self, login: str, password: str) -> tuple[str, Session] | None:
-        """A new session and the token for its cookie; None for an unknown login and a wrong password alike."""
+    async def note(self, deeds: Sequence[Deed]) -> None: ...
+
+    async def deeds(self, since: Instant, login: str = "", limit: int = 10_000) -> list[Deed]:
+        """The newest `limit` since an instant, in order of time; with `login` that person's alone."""
         ...
 
-    async def by_session(self, token: str) -> Session | None:
-        """Who holds this token, while the session lasts and the person is not disabled."""
+
+class StaffRoom(Protocol):
+    """The record, as the door of the desk sees it. A login is the same however it is written (bot.logins).
+
+    Passwords are verified and hashed a few at a time; who would have to wait too long hears Refused, 429 `busy`.
+    """
+
+    async def log_in(self, login: str, password: str, instead_of: str = "") -> tuple[str, Session] | None:
+        """A new session and the token for its cookie; None for an unknown login and a wrong password alike.
+        instead_of: the token of the session that ends with it, the browser's last. Raises Refused."""
+        ...
+
+    async def id_of(self, login: str) -> str:
+        """Whose login it is, disabled or not; '' for nobody's."""
+        ...
+
+    async def by_session(self, token: str, active: bool = True) -> Session | None:
+        """Who holds this token, while the session lasts, has not been idle for too long, and the person is not
+        disabled. active: whether they do something just now, which keeps the session from growing idle."""
         ...
 
     async def log_out(self, token: str) -> None: ...
 
+    async def change_password(self, token: str, current: str, new: str) -> bool:
+        """The holder of this session chooses a new password; all their other sessions end. False if `current` is
+        wrong or the session has ended. Raises Refused."""
+        ...
+
     async def add(self, login: str, name: str, role: Role, password: str) -> StaffMember:
         """Raises Stale if the login is already somebody's."""
+        ...
+
+    async def give_role(self, login: str, role: Role) -> None:
+        """From now on they may do what this role may. Raises LookupError."""
         ...
 
     async def disable(self, login: str) -> None:

@@ -66,7 +66,7 @@ class Reader:
         self._zone = ZoneInfo(parts.place.timezone)
 
     def card(self, one: AccountHealth) -> Card:
-        place = self._accounts[one.account]
+        place = self._accounts.get(one.account, AccountPlace("gone"))
         facts = (self._heard(one), *self._work(one), *self._trouble(one), *self._money(one, place))
         return Card(
             self._place.accounts.get(one.account, one.account),

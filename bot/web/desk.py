@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Annotated
@@ -9,10 +10,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
-from bot.cases import AgentReply, CaseLine, CaseView, Session
+from bot.cases import AgentReply, CaseLine, CaseView, Deed, Session
 from bot.desk.moves import WORKERS
 from bot.errors import DeliveryFailed, NotAllowed
-from bot.messages import Conversation, Limits, OutboxState
+from bot.messages import NOWHERE, Conversation, Instant, Limits, OutboxState
 from bot.web.live import tell
 from bot.web.pages import page, reader_language
 from bot.web.parts import SiteParts
@@ -38,6 +39,26 @@ Agent = Annotated[Session, Depends(Only(*WORKERS))]
 Parts = Annotated[SiteParts, Depends(parts_of)]
 MOST_STRAYS = 100
 MOST_ENDED = 50
+READ_AGAIN = 600.0  # seconds after which it is noted anew that somebody reads a case
+MOST_READ = 10_000
+
+
+class Reading:
+    """Who has been reading which case lately, in this process."""
+
+    def __init__(self) -> None:
+        self._since: OrderedDict[tuple[str, str], Instant] = OrderedDict()
+
+    def begins(self, staff_id: str, case_id: str, now: Instant) -> bool:
+        """Whether it is long ago that they began, or they never have."""
+        key = staff_id, case_id
+        if now - self._since.get(key, -READ_AGAIN) < READ_AGAIN:
+            return False
+        self._since[key] = now
+        self._since.move_to_end(key)
+        if len(self._since) > MOST_READ:
+            self._since.popitem(last=False)
+        return True
 
 
 @router.get("/desk", response_class=HTMLResponse)
@@ -69,10 +90,22 @@ async def ended(search: Search, _session: Agent, parts: Parts) -> list[CaseLine]
     return await parts.cases.board.ended(search.text, MOST_ENDED)
 
 
+@api.post("/here")
+async def here(_session: Agent) -> Done:
+    """Somebody sits at the page: asked at most once a minute while keys and pointer are used."""
+    return Done()
+
+
 @api.get("/cases/{case_id}")
 async def case(case_id: str, request: Request, session: Agent, parts: Parts) -> CaseSheet:
-    """One case with everything said since the first message, on every channel of the customer."""
+    """One case with everything said since the first message, on every channel of the customer.
+
+    That somebody reads it is noted for the audit, once in ten minutes: an open page asks every few seconds.
+    """
     view = await _view(parts, case_id)
+    reading: Reading = request.app.state.read
+    if reading.begins(session.staff.id, case_id, parts.clock.now()):
+        await parts.door.audit.note([Deed(parts.clock.now(), session.staff.id, "read", case_id)])
     language = reader_language(request)
     member = await member_sheet(view.member_id, parts.customer, language)
     return case_sheet(view, parts.customer, member, (session.staff.id, language), parts.clock.now())
@@ -111,6 +144,7 @@ async def reply(case_id: str, draft: Draft, session: Agent, parts: Parts) -> Don
     """
     thread = _thread(await _view(parts, case_id), draft.conversation)
     limits = parts.customer.limits(thread, parts.clock.now())
+    _must_reach(limits)
     pieces = tuple(cut(draft.text, limits.length, limits.unit))
     if limits.public and len(pieces) > 1:
         raise HTTPException(409, "too_long")
@@ -158,6 +192,7 @@ async def send_again(case_id: str, outgoing_id: str, session: Agent, parts: Part
     if line is None:
         raise HTTPException(404, "outgoing")
     limits = parts.customer.limits(_thread(view, line.conversation_id), parts.clock.now())
+    _must_reach(limits)
     with _found():
         await parts.cases.talk.send_again(case_id, outgoing_id, session.staff, _first_state(limits))
     return await _sent(parts, case_id, line.id)
@@ -182,6 +217,7 @@ async def send_stray_again(outgoing_id: str, session: Agent, parts: Parts) -> Do
     if stray is None:
         raise HTTPException(404, "outgoing")
     limits = parts.customer.limits(stray.conversation, parts.clock.now())
+    _must_reach(limits)
     with _found():
         await parts.cases.strays.send_again(outgoing_id, session.staff, _first_state(limits))
     return await _sent(parts, "", "")
@@ -209,6 +245,11 @@ def _thread(view: CaseView, conversation_id: str) -> Conversation:
     if not joined:
         raise HTTPException(403, "elsewhere")
     return max(joined, key=lambda one: one.heard_at)
+
+
+def _must_reach(limits: Limits) -> None:
+    if limits is NOWHERE:
+        raise HTTPException(409, "account_gone")
 
 
 def _first_state(limits: Limits) -> OutboxState:

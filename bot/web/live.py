@@ -16,9 +16,10 @@ from bot.messages import Instant
 from bot.ports import LiveEvents
 from bot.streams import stream
 from bot.web.parts import SiteParts
-from bot.web.sessions import Only, parts_of
+from bot.web.sessions import SESSION_COOKIE, Only, parts_of
 
 TOPIC = "desk"
+LOOK_AGAIN = 2.0
 router = APIRouter()
 
 
@@ -49,10 +50,36 @@ class Pulse:
 @router.get("/api/desk/events", response_class=EventSourceResponse)
 async def events(request: Request, session: Annotated[Session, Depends(Only(*WORKERS))]) -> EventSourceResponse:
     """Server-sent events: `changed` with `{"case": id}` or `{}` whenever something on the desk is not as it was."""
-    return stream(changes(parts_of(request), request.app.state.pulse, session))
+    parts = parts_of(request)
+    return stream(changes(parts, request.app.state.pulse, Presence(parts, session, SESSION_COOKIE.sent(request))))
 
 
-async def changes(parts: SiteParts, pulse: Pulse, session: Session) -> AsyncGenerator[ServerSentEvent, None]:
+class Presence:
+    """Whether whoever listens still may: their session may have ended, their role been taken away. Listening alone
+    does not keep a session from growing idle."""
+
+    def __init__(self, parts: SiteParts, session: Session, token: str) -> None:
+        self._parts = parts
+        self._until = session.until
+        self._token = token
+        self._looked_at = parts.clock.now()
+
+    async def ended(self) -> bool:
+        """Looked up every other second."""
+        now = self._parts.clock.now()
+        if now >= self._until:
+            return True
+        if now - self._looked_at < LOOK_AGAIN:
+            return False
+        self._looked_at = now
+        try:
+            session = await self._parts.staff.by_session(self._token, active=False)
+        except Unavailable:
+            return False  # nothing can be told either until the record is back
+        return session is None or session.staff.role not in WORKERS
+
+
+async def changes(parts: SiteParts, pulse: Pulse, presence: Presence) -> AsyncGenerator[ServerSentEvent, None]:
     """What was published, and without the nerve what the record's pulse shows; ends with the session.
 
     The first event makes a page that was away read everything again: what it missed is not repeated.
@@ -60,7 +87,7 @@ async def changes(parts: SiteParts, pulse: Pulse, session: Session) -> AsyncGene
     seen = await pulse.last()
     yield _changed("{}")
     async for data in parts.live.subscribe(TOPIC):
-        if parts.clock.now() >= session.until:
+        if await presence.ended():
             return
         if data:
             yield _changed(data)

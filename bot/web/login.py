@@ -9,15 +9,23 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from bot.cases import Role, Session
+from bot.cookies import Cookie
+from bot.errors import Refused
+from bot.logins import plain_login
+from bot.networks import network_of
+from bot.passes import DAY
 from bot.web.pages import page
 from bot.web.parts import SiteParts
-from bot.web.sessions import SESSION_COOKIE, Anybody, Only, parts_of, remember
+from bot.web.refusals import FAILED
+from bot.web.sessions import SESSION_COOKIE, Anybody, Only, parts_of
 from bot.web.words import LANGUAGE_COOKIE, LANGUAGES
 
 HOME = "/desk"
-_YEAR = 365 * 24 * 3600
+KNOWN_COOKIE = Cookie("yingda_known")
+KNOWN_DAYS = 180  # since it last logged in
+_YEAR = 365 * DAY
 _BY_LOGIN = (0.1, 5)  # one try in ten seconds, five at once
-_BY_ADDRESS = (0.5, 20)
+_BY_NETWORK = (0.5, 20)
 router = APIRouter()
 Parts = Annotated[SiteParts, Depends(parts_of)]
 Stranger = Depends(Anybody())
@@ -38,31 +46,40 @@ async def login_page(request: Request) -> HTMLResponse:
 
 @router.post("/login", dependencies=[Stranger])
 async def log_in(request: Request, login: Field, password: Field, parts: Parts, goes: Field = HOME) -> Response:
-    """Opens a session and leads on. A wrong password and an unknown login read alike and take equally long."""
+    """Opens a session in place of the browser's last one, and leads on. A wrong password and an unknown login read
+    alike and take equally long."""
+    refusals = request.app.state.refusals
     if not await _may_try(request, login, parts):
+        refusals.note("too_many", FAILED)
         return _refusal(request, "login.too_many", goes, 429)
-    entered = await parts.staff.log_in(login.strip(), password)
+    try:
+        entered = await parts.staff.log_in(login, password, SESSION_COOKIE.sent(request))
+    except Refused as crowded:
+        refusals.note(crowded.code, FAILED)
+        return _refusal(request, "login.busy", goes, crowded.status)
     if entered is None:
+        refusals.note("password", FAILED, await parts.staff.id_of(login))
         return _refusal(request, "login.wrong", goes, 401)
     token, session = entered
     response = RedirectResponse(own_path(goes), 303)
-    remember(request, response, token, session.until - parts.clock.now())
+    SESSION_COOKIE.give(request, response, token, session.until - parts.clock.now())
+    KNOWN_COOKIE.give(request, response, _pass(request, login, parts), KNOWN_DAYS * DAY)
     return response
 
 
 @router.post("/logout")
 async def log_out(request: Request, _session: Staff, parts: Parts) -> Response:
-    await parts.staff.log_out(request.cookies.get(SESSION_COOKIE, ""))
+    await parts.staff.log_out(SESSION_COOKIE.sent(request))
     response = RedirectResponse("/login", 303)
-    response.delete_cookie(SESSION_COOKIE)
+    SESSION_COOKIE.take_back(request, response)
     return response
 
 
 @router.post("/language", dependencies=[Stranger])
-async def choose_language(language: Field, goes: Field = HOME) -> Response:
+async def choose_language(request: Request, language: Field, goes: Field = HOME) -> Response:
     response = RedirectResponse(own_path(goes), 303)
     if language in LANGUAGES:
-        response.set_cookie(LANGUAGE_COOKIE, language, max_age=_YEAR, samesite="strict", httponly=True)
+        LANGUAGE_COOKIE.give(request, response, language, _YEAR)
     return response
 
 
@@ -74,9 +91,28 @@ def own_path(goes: str) -> str:
 
 
 async def _may_try(request: Request, login: str, parts: SiteParts) -> bool:
-    address = request.client.host if request.client else ""
-    by_address = await parts.buckets.allow(f"login-from:{address}", *_BY_ADDRESS)
-    return by_address and await parts.buckets.allow(f"login-as:{login[:60]}", *_BY_LOGIN)
+    """Strangers are counted by the login that they try and by their network. A browser that has logged in with this
+    login before is counted by itself: nobody else's tries keep its owner out."""
+    known = _known(request, login, parts)
+    if known:
+        return await parts.buckets.allow(f"login-known:{known}", *_BY_LOGIN)
+    network = network_of(request.client.host if request.client else "")
+    by_network = await parts.buckets.allow(f"login-from:{network}", *_BY_NETWORK)
+    return by_network and await parts.buckets.allow(f"login-as:{plain_login(login)}", *_BY_LOGIN)
+
+
+def _known(request: Request, login: str, parts: SiteParts) -> str:
+    """The handle of a browser that has logged in with this login before; '' of a stranger's."""
+    try:
+        return parts.door.passes(plain_login(login)).who(KNOWN_COOKIE.sent(request))
+    except Refused:
+        return ""
+
+
+def _pass(request: Request, login: str, parts: SiteParts) -> str:
+    """By which the browser will be known again: its own as long as that is good, else a new one."""
+    kept = KNOWN_COOKIE.sent(request) if _known(request, login, parts) else ""
+    return parts.door.passes(plain_login(login)).welcome(kept).token
 
 
 def _refusal(request: Request, wrong: str, goes: str, status: int) -> HTMLResponse:

@@ -8,7 +8,19 @@ from dataclasses import dataclass, field
 from bot.allowance import Standing
 from bot.membership import Member, Points
 from bot.messages import Conversation, Instant, Limits
-from bot.ports import Buckets, CaseBoard, CaseTalk, CaseWork, Clock, HealthRoom, LiveEvents, StaffRoom, Strays
+from bot.passes import Passes
+from bot.ports import (
+    AuditTrail,
+    Buckets,
+    CaseBoard,
+    CaseTalk,
+    CaseWork,
+    Clock,
+    HealthRoom,
+    LiveEvents,
+    StaffRoom,
+    Strays,
+)
 
 
 async def _unseen(_conversation: Conversation) -> None:
@@ -120,6 +132,16 @@ class HealthDesk:
 
 
 @dataclass(frozen=True, slots=True)
+class Door:
+    """What letting people in needs beside the staff. passes: by which a browser is known that has logged in with a
+    login before, by that login. brand: names that are in no password."""
+
+    audit: AuditTrail
+    passes: Callable[[str], Passes]
+    brand: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SiteParts:
     """outgoing: called after something was put into the outbox, so that delivery need not wait for its next look.
     fares: how the accounts fare with their platforms."""
@@ -127,6 +149,7 @@ class SiteParts:
     cases: CaseDesk
     customer: CustomerDesk
     staff: StaffRoom
+    door: Door
     live: LiveEvents
     buckets: Buckets
     clock: Clock

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hmac
 from urllib.parse import urlsplit
 
-from fastapi import HTTPException, Request, Response
+from fastapi import HTTPException, Request
 
 from bot.cases import Role, Session
+from bot.cookies import Cookie
 from bot.web.parts import SiteParts
 
-SESSION_COOKIE = "yingda_session"
+SESSION_COOKIE = Cookie("yingda_session")
 CSRF_HEADER = "x-csrf-token"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -40,10 +41,11 @@ class Only:
         self.roles = frozenset(roles)
 
     async def __call__(self, request: Request) -> Session:
-        token = request.cookies.get(SESSION_COOKIE, "")
-        session = await parts_of(request).staff.by_session(token) if token else None
+        token = SESSION_COOKIE.sent(request)
+        session = await parts_of(request).staff.by_session(token, _by_hand(request)) if token else None
         if session is None:
             raise LoginNeeded
+        request.state.staff = session.staff.id
         if session.staff.role not in self.roles:
             raise HTTPException(403, "role")
         await _must_be_meant(request, session)
@@ -83,12 +85,7 @@ def _must_be_ours(request: Request) -> None:
         raise HTTPException(403, "origin")
 
 
-def remember(request: Request, response: Response, token: str, seconds: float) -> None:
-    response.set_cookie(
-        SESSION_COOKIE,
-        token,
-        max_age=int(seconds),
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-    )
+def _by_hand(request: Request) -> bool:
+    """Whether a person does something: opens a page, or changes anything. What an open page reads by itself and its
+    event stream are no work of anybody's, so that a desk left alone is idle (desk.idle_minutes)."""
+    return request.method not in _SAFE or not request.url.path.startswith("/api/")

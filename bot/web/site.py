@@ -13,15 +13,16 @@ from starlette.staticfiles import StaticFiles
 
 from bot.cases import Role, Session
 from bot.errors import AlreadyTaken, NotAllowed, Refused, Stale, Unavailable
-from bot.web import accounts, demo, desk, live, login
+from bot.web import accounts, demo, desk, live, login, password
 from bot.web.guards import SafeHeaders, SmallBodies
 from bot.web.pages import STATIC, page, reader_language
 from bot.web.parts import SiteParts
+from bot.web.refusals import Refusals
 from bot.web.sessions import LoginNeeded, Only
 from bot.web.words import WORDS
 
 documents = APIRouter()
-ROUTERS = (login.router, demo.router, accounts.router, desk.router, desk.api, live.router, documents)
+ROUTERS = (login.router, password.router, demo.router, accounts.router, desk.router, desk.api, live.router, documents)
 
 
 def create_site(parts: SiteParts) -> FastAPI:
@@ -29,6 +30,8 @@ def create_site(parts: SiteParts) -> FastAPI:
     site = FastAPI(title="Yingda 应答", docs_url=None, redoc_url=None, openapi_url=None)
     site.state.parts = parts
     site.state.pulse = live.Pulse(parts)
+    site.state.refusals = Refusals(parts.door.audit, parts.clock)
+    site.state.read = desk.Reading()
     for router in ROUTERS:
         site.include_router(router)
     site.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -52,6 +55,8 @@ async def _answer(request: Request, problem: Exception) -> Response:
     if isinstance(problem, LoginNeeded) and not for_machine:
         return RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
     status, code, more = _reading(problem)
+    if status in (403, 429):
+        request.app.state.refusals.note(code, staff=getattr(request.state, "staff", ""))
     words = WORDS[reader_language(request)]
     said = words.get(f"error.{code}", words.get(f"error.{status}", words["error.other"])).format_map(more)
     headers = {"retry-after": "2"} if status == 503 else {}

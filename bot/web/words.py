@@ -8,8 +8,10 @@ from pathlib import Path
 import yaml
 from starlette.requests import Request
 
+from bot.cookies import Cookie
+
 LANGUAGES = ("zh", "en")
-LANGUAGE_COOKIE = "yingda_language"
+LANGUAGE_COOKIE = Cookie("yingda_language")
 
 
 def _load() -> Mapping[str, Mapping[str, str]]:
@@ -23,7 +25,7 @@ WORDS = _load()
 
 def language_of(request: Request, fallback: str) -> str:
     """The staff's own choice, else what the browser prefers, else the deployment's language."""
-    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    chosen = LANGUAGE_COOKIE.sent(request)
     if chosen in LANGUAGES:
         return chosen
     return preferred(request.headers.get("accept-language", "")) or fallback

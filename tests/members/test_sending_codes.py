@@ -14,7 +14,7 @@ from bot.decisions import Effect
 from bot.errors import DeliveryFailed
 from bot.intents.linking import DAY, SEND_CODE
 from bot.members.sql import SqlMemberDirectory
-from bot.stores.record.tables import codes
+from bot.stores.record.tables import codes, identities
 
 
 @pytest.fixture
@@ -137,3 +137,23 @@ def test_the_message_is_in_the_language_of_the_talk(stage: Stage) -> None:
     effect = Effect(SEND_CODE, {"key": "YS100011", "language": "en", "edition": "1"})
     asyncio.run(stage.carrier().carry_out(effect, "row-1", stage.conversation()))
     assert stage.phone.sent[0].text == shipped_words().phrase("sms.code", "en", code=stage.received, minutes=5)
+
+
+def test_strangers_who_ask_in_a_members_name_use_up_none_of_the_members_own_codes(stage: Stage) -> None:
+    """The member has proved before who they are; the proof has run out since."""
+    own = stage.id
+    for number in range(6):
+        stage.id = stage.ground.conversation(stage.ground.customer("somebody"), "brand-x", "twitter")
+        carry_out(stage, key=f"row-{number}")
+    assert [message.key for message in stage.phone.sent] == [f"row-{number}" for number in range(5)]
+    stage.id = own
+    identity = stage.conversation().identity.id
+    stage.ground.change(identities, identity, member_id=member_of(stage), verified_until=0.0)
+    carry_out(stage, key="row-own")
+    assert stage.phone.sent[-1].key == "row-own"
+
+
+def member_of(stage: Stage) -> str:
+    """The id of the member whose number everybody gives here."""
+    (found,) = {row.member_id for row in stage.ground.rows(codes) if row.member_id}
+    return str(found)

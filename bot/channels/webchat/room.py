@@ -17,15 +17,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from bot.channels.webchat.channel import LARGEST_BODY, LONGEST_TEXT, WebChatChannel, bearer
-from bot.channels.webchat.gate import Gate, Rate, neighbourhood
+from bot.channels.webchat.gate import Gate, Rate
 from bot.channels.webchat.lookout import Lookout
 from bot.channels.webchat.origins import Caller, caller_of, permission
 from bot.channels.webchat.refusals import refusal
 from bot.channels.webchat.stream import seen_last, told
 from bot.channels.webchat.visitors import DAY
 from bot.channels.webchat.widget import page, script
+from bot.cookies import Cookie
 from bot.errors import Refused, Unavailable
 from bot.messages import Inbound, Messages, RawRequest
+from bot.networks import network_of
 from bot.ports import Buckets, Clock, LiveEvents, Mailbox
 from bot.streams import stream
 from bot.telemetry import count
@@ -108,7 +110,7 @@ class WebChatRoom:
         channel = visit.channel
         handle = channel.visitors.who(visit.token)
         await self._gate.knock(f"webchat-say:{channel.name}:{handle}", SAYING)
-        await self._gate.knock(f"webchat-from:{visit.neighbourhood}", SAYING_HERE)
+        await self._gate.knock(f"webchat-from:{visit.network}", SAYING_HERE)
         raw = RawRequest("POST", {}, visit.headers, await _body(visit.request), self._house.clock.now())
         parsed = channel.receive(raw)
         if isinstance(parsed, Messages):
@@ -120,13 +122,13 @@ class WebChatRoom:
 
     async def _welcome(self, visit: Visit) -> Response:
         """The visitor's token, a new one where they have none, and what the chat says before they do."""
-        await self._gate.knock(f"webchat-new:{visit.neighbourhood}", COMING)
+        await self._gate.knock(f"webchat-new:{visit.network}", COMING)
         channel, own = visit.channel, visit.caller.own
         try:
             admitted = channel.visitors.welcome(visit.token)
         except Refused as forged:
             response = refusal(forged)
-            response.delete_cookie(visit.cookie, path=visit.cookie_path)
+            visit.cookie.take_back(visit.request, response)
             return response
         language = visit.language
         settings = channel.settings
@@ -139,7 +141,7 @@ class WebChatRoom:
         }
         response = JSONResponse(welcome, headers=PLAIN)
         if own and admitted.fresh:
-            visit.remember(response, admitted.token)
+            visit.cookie.give(visit.request, response, admitted.token, channel.settings.token_days * DAY)
         return response
 
     async def _listen(self, visit: Visit) -> Response:
@@ -175,15 +177,15 @@ class Visit:
     def token(self) -> str:
         """From the header; on our own page, and only there, else from the cookie."""
         given = bearer(self.request.headers.get("authorization", ""))
-        return given or (self.request.cookies.get(self.cookie, "") if self.caller.own else "")
+        return given or (self.cookie.sent(self.request) if self.caller.own else "")
 
     @property
     def headers(self) -> dict[str, str]:
         return {**self.request.headers, "authorization": f"Bearer {self.token}"}
 
     @property
-    def neighbourhood(self) -> str:
-        return neighbourhood(self.request.client.host if self.request.client else "")
+    def network(self) -> str:
+        return network_of(self.request.client.host if self.request.client else "")
 
     @property
     def language(self) -> str:
@@ -191,24 +193,9 @@ class Visit:
         return asked if asked in ("zh", "en") else "zh"
 
     @property
-    def cookie(self) -> str:
-        return f"yingda_visitor_{self.channel.name}"
-
-    @property
-    def cookie_path(self) -> str:
-        return f"/webchat/{self.channel.name}"
-
-    def remember(self, response: Response, token: str) -> None:
+    def cookie(self) -> Cookie:
         """A first-party cookie: sent to our own page alone, and out of its scripts' reach."""
-        response.set_cookie(
-            self.cookie,
-            token,
-            max_age=int(self.channel.settings.token_days * DAY),
-            path=self.cookie_path,
-            httponly=True,
-            samesite="lax",
-            secure=self.request.url.scheme == "https",
-        )
+        return Cookie(f"yingda_visitor_{self.channel.name}", "lax", f"/webchat/{self.channel.name}")
 
 
 async def _body(request: Request) -> bytes:

@@ -1,78 +1,15 @@
-"""Who a visitor is: a random handle in a signed token, kept by their browser. Nothing about them is stored here.
-
-    v1.<handle>.<issued at, hex>.<HMAC-SHA256 of account, handle and issued at>
-
-The account is part of what is signed, so a token of one account opens nothing on another.
-"""
+"""Who a visitor is: a random handle in a signed token, good for one account alone."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import re
-import secrets
-from base64 import urlsafe_b64encode
-from dataclasses import dataclass
-
-from bot.errors import Refused
-from bot.messages import Instant
+from bot.passes import DAY, Pass, Passes
 from bot.ports import Clock
 
-DAY = 86_400.0
-RENEW_AFTER = 7 * DAY
-SKEW = 300.0  # seconds by which the clocks of two of our machines may differ
-_TOKEN = re.compile(r"v1\.([A-Za-z0-9_-]{22})\.([0-9a-f]{1,12})\.([A-Za-z0-9_-]{43})")
+__all__ = ["DAY", "Pass", "Visitors"]
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """A visitor with the token that proves them. fresh: the browser has to keep this one from now on."""
-
-    handle: str
-    token: str
-    fresh: bool
-
-
-class Visitors:
-    """The visitors of one account. `secret` is the deployment's; the key is derived, so nothing else fits it."""
+class Visitors(Passes):
+    """The visitors of one account."""
 
     def __init__(self, account: str, secret: str, days: int, clock: Clock) -> None:
-        self._account = account
-        self._key = hmac.new(secret.encode(), b"webchat visitor", hashlib.sha256).digest()
-        self._lasts = days * DAY
-        self._clock = clock
-
-    def who(self, token: str) -> str:
-        """The handle that `token` proves. Raises Refused: 403, `token` if it is not ours, `expired` if too old."""
-        handle, issued = self._proved(token)
-        if self._clock.now() - issued > self._lasts:
-            raise Refused(403, "expired")
-        return handle
-
-    def welcome(self, token: str) -> Pass:
-        """The same visitor with a token that is young, or with '' or an expired token a new one. Raises Refused."""
-        if not token:
-            return self._admit(secrets.token_urlsafe(16))
-        handle, issued = self._proved(token)
-        age = self._clock.now() - issued
-        if age > self._lasts:
-            return self._admit(secrets.token_urlsafe(16))
-        return self._admit(handle) if age > RENEW_AFTER else Pass(handle, token, fresh=False)
-
-    def _admit(self, handle: str) -> Pass:
-        issued = f"{int(self._clock.now()):x}"
-        return Pass(handle, f"v1.{handle}.{issued}.{self._seal(handle, issued)}", fresh=True)
-
-    def _proved(self, token: str) -> tuple[str, Instant]:
-        parts = _TOKEN.fullmatch(token)
-        if parts is None:
-            raise Refused(403, "token")
-        handle, issued, seal = parts.groups()
-        at = float(int(issued, 16))
-        if not hmac.compare_digest(seal, self._seal(handle, issued)) or at > self._clock.now() + SKEW:
-            raise Refused(403, "token")
-        return handle, at
-
-    def _seal(self, handle: str, issued: str) -> str:
-        signed = hmac.new(self._key, f"{self._account}\n{handle}\n{issued}".encode(), hashlib.sha256).digest()
-        return urlsafe_b64encode(signed).rstrip(b"=").decode()
+        super().__init__("webchat visitor", account, secret, days, clock.now)

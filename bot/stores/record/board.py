@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, or_
 
 from bot.cases import CaseEvent, CaseLine, CaseState, CaseView, Outgoing, TurnTrace
 from bot.decisions import Candidate, Trace
-from bot.desk.moves import OPEN
+from bot.desk.moves import OPEN, WORKERS
 from bot.desk.queue import in_order
 from bot.desk.thread import gravest, merged
 from bot.messages import Author, Conversation, Customer, Instant, Kind, Media, OutboxState, Reason, Said
@@ -42,6 +42,8 @@ _STEPS = (
     "withdrawn",
     "corrected",
 )
+_preferred = staff.alias("preferred")  # nobody is waited for who works cases no more
+_AT_WORK = (_preferred.c.disabled_at == 0) & _preferred.c.role.in_([role.value for role in WORKERS])
 _spoken = messages.alias("spoken")
 _newest = (
     select(_spoken.c.id)
@@ -60,6 +62,7 @@ _LINES: Select[Any] = (
         conversations.c.channel,
         conversations.c.thread,
         staff.c.name.label("agent_name"),
+        _preferred.c.id.label("preferred"),
         messages.c.text.label("said"),
         messages.c.author.label("said_by"),
         messages.c.kind.label("said_kind"),
@@ -67,6 +70,7 @@ _LINES: Select[Any] = (
     .join(customers, customers.c.id == cases.c.customer_id)
     .join(conversations, conversations.c.id == cases.c.conversation_id)
     .outerjoin(staff, staff.c.id == cases.c.agent)
+    .outerjoin(_preferred, (_preferred.c.id == cases.c.prefer) & _AT_WORK)
     .outerjoin(messages, messages.c.id == _newest)
 )
 
@@ -126,7 +130,7 @@ def _line(row: Row[Any]) -> CaseLine:
         row.priority,
         row.agent,
         row.agent_name or "",
-        row.prefer,
+        row.preferred,
         row.said or "",
         Author(row.said_by or Author.CUSTOMER),
         Kind(row.said_kind or Kind.TEXT),

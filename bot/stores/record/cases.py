@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
 from bot.cases import AgentReply, CaseState, StaffMember
 from bot.desk import moves
@@ -28,9 +28,11 @@ from bot.stores.record.casework import (
 from bot.stores.record.database import Database
 from bot.stores.record.posted import claim
 from bot.stores.record.rows import message_row
-from bot.stores.record.tables import cases, conversations, messages, outbox
+from bot.stores.record.tables import cases, conversations, messages, outbox, staff
 from bot.turns import Happened, Posting
 from bot.wording import clean, new_id
+
+_AT_WORK = select(staff.c.id).where(staff.c.disabled_at == 0, staff.c.role.in_([role.value for role in moves.WORKERS]))
 
 
 class Cases:
@@ -94,7 +96,8 @@ class Cases:
         await self._database.write(work)
 
     async def release_silent(self, before: Instant) -> list[str]:
-        """Claimed cases whose customer has waited since `before` without a sign of the agent go back; their ids."""
+        """Claimed cases go back whose customer has waited since `before` without a sign of the agent, and at once those
+        whose agent works no cases any more; their ids."""
         silent = await self._database.read(lambda connection: _silent(connection, before))
         return [case_id for case_id in silent if await self._time_out(case_id, before)]
 
@@ -103,7 +106,7 @@ class Cases:
 
         def work(connection: Connection) -> bool:
             held = hold(connection, case_id, self._database.now(connection))
-            if not _is_silent(held.case, before):
+            if not _is_silent(held.case, before) and not _is_left(connection, held.case):
                 return False
             carry(connection, held, moves.timed_out(), None)
             return True
@@ -115,13 +118,17 @@ class Cases:
 
 
 def _silent(connection: Connection, before: Instant) -> list[str]:
-    silent = select(cases.c.id).where(
-        cases.c.state == CaseState.CLAIMED.value,
-        cases.c.waiting_since > 0,
-        cases.c.waiting_since < before,
-        cases.c.agent_at < before,
-    )
+    waits = and_(cases.c.waiting_since > 0, cases.c.waiting_since < before, cases.c.agent_at < before)
+    left = cases.c.agent.is_(None) | cases.c.agent.not_in(_AT_WORK)
+    silent = select(cases.c.id).where(cases.c.state == CaseState.CLAIMED.value, or_(waits, left))
     return list(connection.execute(silent).scalars())
+
+
+def _is_left(connection: Connection, case: Row[Any]) -> bool:
+    """Whether a claimed case is held by nobody who works cases: disabled, or given another role."""
+    if case.state != CaseState.CLAIMED.value:
+        return False
+    return connection.execute(_AT_WORK.where(staff.c.id == case.agent)).first() is None
 
 
 def _is_silent(case: Row[Any], before: Instant) -> bool:

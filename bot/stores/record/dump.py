@@ -5,6 +5,8 @@
     ["0663e1...", "小林", ...]
     {"end": 1234}
 
+Sessions and one-time codes are left out: with a backup nobody is logged in, and nobody proves who they are.
+
 It is written in one transaction that sees the record as it stood at its beginning, whoever writes meanwhile, and read
 in one that writes all or nothing. The record is made as the file's version knew it, filled, then brought up to date.
 Only a batch of rows is ever in memory.
@@ -21,16 +23,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from sqlalchemy import Connection, MetaData, Table, func, inspect, select, text, update
+from sqlalchemy import Connection, MetaData, Table, delete, func, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from bot.errors import Mistake, SettingError
 from bot.messages import Instant, OutboxState
 from bot.stores.record.migrate import knows, revision_of, upgrade
-from bot.stores.record.tables import metadata, outbox
+from bot.stores.record.tables import codes, metadata, outbox, sessions
 
 FORMAT = 1
 AT_ONCE = 500
+LIVE = frozenset({sessions.name, codes.name})
 Told = Callable[[int, int], None]  # rows done, rows in all
 _STREAMED = {"stream_results": True, "yield_per": AT_ONCE}
 _SNAPSHOT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -50,7 +53,7 @@ def write_dump(connection: Connection, path: Path, at: Instant, told: Told) -> C
     """Write everything into a new file at `path`. The connection has just begun, and reads only."""
     if connection.dialect.name == "postgresql":
         connection.execute(_SNAPSHOT)
-    tables = _tables(connection)
+    tables = [table for table in _tables(connection) if table.name not in LIVE]
     rows = sum(connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables)
     contents, done = Contents(revision_of(connection), at, rows), 0
     head = {"yingda": "record", "format": FORMAT, "schema": contents.schema, "at": at, "rows": rows}
@@ -82,6 +85,8 @@ def read_dump(connection: Connection, path: Path, told: Told, *, replace: bool =
         _clear(connection)
         upgrade(connection, contents.schema)
         _fill(connection, lines, contents, told)
+    for live in (sessions, codes):  # older dumps hold them
+        connection.execute(delete(live))
     upgrade(connection)
     begun = outbox.c.state == OutboxState.PENDING.value
     connection.execute(update(outbox).where(begun).values(state=OutboxState.SENDING.value, state_at=0.0))

@@ -20,6 +20,7 @@ from bot.messages import Instant
 from bot.stores.record.database import Database
 from bot.stores.record.tables import (
     OPEN,
+    audit,
     cases,
     codes,
     conversations,
@@ -95,6 +96,7 @@ _KINDS = (
     _Kind("receipts", spending, lambda before: spending.c.day < int(before // DAY)),
     _Kind("codes", codes, lambda before: codes.c.until < before),
     _Kind("sessions", sessions, lambda before: sessions.c.until < before),
+    _Kind("audit", audit, lambda before: audit.c.at < before),
     _Kind("traces", traces, _traces),
     _Kind("messages", messages, _messages),
     _Kind("messages", outbox, _outbox),

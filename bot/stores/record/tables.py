@@ -244,6 +244,7 @@ sessions = Table(
     Column("staff_id", String(32), ForeignKey("staff.id"), nullable=False),
     Column("csrf", String(64), nullable=False),
     Column("until", Double, nullable=False),
+    _instant("seen_at"),  # when its holder last did something, to the minute
 )
 
 codes = Table(
@@ -312,6 +313,8 @@ audit = Table(
     Column("staff_id", String(32), nullable=False),
     Column("action", String(40), nullable=False),
     _text("object"),
+    Column("times", Integer, nullable=False, default=1, server_default="1"),  # since the last row of the same
+    Index("audit_at", "at"),
 )
 
 cursors = Table(

@@ -283,6 +283,15 @@ window.addEventListener("popstate", () => open(location.pathname.split("/cases/"
 setInterval(tick, 1000);
 setInterval(refresh, 15000); // what neither the nerve nor the pulse told of
 
+/** A desk that only reads by itself is idle, and its session ends in time; somebody who sits at it tells so. */
+let told = Date.now();
+function sitting() {
+  if (Date.now() - told < 60000) return;
+  told = Date.now();
+  call("POST", "here").catch(() => {}); // the next one tells again
+}
+for (const sign of ["keydown", "pointerdown", "wheel"]) document.addEventListener(sign, sitting, { passive: true });
+
 listen();
 open(location.pathname.split("/cases/")[1] ?? null);
 refresh();

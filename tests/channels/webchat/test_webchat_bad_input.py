@@ -97,6 +97,23 @@ def test_the_cookie_of_our_own_page_is_out_of_scripts_reach_and_counts_nowhere_e
     assert httpx.get(f"{chats.address}/webchat/shop/events", headers=cross, trust_env=False).status_code == 403
 
 
+def test_over_https_the_cookie_is_our_own_hosts_alone_and_a_planted_one_is_not_adopted(chats: Chats) -> None:
+    """Planted: a good token of somebody else's, under the name that any neighbour of our host can set."""
+    secure = {"x-forwarded-proto": "https"}
+    origin = chats.address.replace("http:", "https:")
+    theirs = Visitor(chats, origin=origin, more=secure).asks_in().headers["set-cookie"]
+    name, _, rest = theirs.partition("=")
+    token, _, marks = rest.partition(";")
+    assert name == "__Host-yingda_visitor_shop"
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=lax"} <= {mark.strip() for mark in marks.split(";")}
+    assert Visitor(chats, origin=origin, more={**secure, "cookie": f"{name}={token}"}).says("你好").status_code == 202
+    planted = Visitor(chats, origin=origin, more={**secure, "cookie": f"yingda_visitor_shop={token}"})
+    assert planted.says("你好").status_code == 403
+    arrived = planted.asks_in()
+    assert arrived.status_code == 200
+    assert arrived.headers["set-cookie"].partition(";")[0] not in ("", f"{name}={token}")
+
+
 @pytest.mark.parametrize("origin", [EVIL, "null", "https://www.brand.example.evil.example", "http://www.brand.example"])
 def test_a_site_that_is_not_on_the_list_gets_no_permission(chats: Chats, visitor: Visitor, origin: str) -> None:
     before = kept(chats)

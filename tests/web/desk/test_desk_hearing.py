@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 
-from front import Front
+import pytest
+from front import PASSWORD, Front
 from ground import MovableClock
 from seeding import Ground
 
-from bot.cases import Session
-from bot.web.live import Pulse, changes
+from bot.cases import Role
+from bot.web.live import Presence, Pulse, changes
 
 
 def test_a_claim_is_told_to_every_open_page(front: Front, case: str) -> None:
@@ -23,10 +25,12 @@ async def _heard(
     front: Front, clock: MovableClock, events: int, began: asyncio.Event, until_ended: bool = False
 ) -> list[str]:
     """`began`: is set once the page listens."""
-    member = await front.hire("ear")
-    session = Session(member, "csrf", clock.now() + 3600)
+    await front.hire("ear")
+    entered = await front.room.log_in("ear", PASSWORD)
+    assert entered is not None
+    token, session = entered
     heard = []
-    async for event in changes(front.parts, Pulse(front.parts), session):
+    async for event in changes(front.parts, Pulse(front.parts), Presence(front.parts, session, token)):
         heard.append(str(event.data))
         if len(heard) == 1:
             began.set()
@@ -69,7 +73,47 @@ def test_a_page_stops_hearing_when_its_session_ends(front: Front, clock: Movable
         began = asyncio.Event()
         listening = asyncio.create_task(_heard(front, clock, 9, began, until_ended=True))
         await began.wait()
-        clock.move(7200)
+        clock.move(12 * 3600)
+        assert await asyncio.wait_for(listening, 5) == ["{}"]
+
+    asyncio.run(story())
+
+
+async def _disabled(front: Front) -> None:
+    await front.room.disable("ear")
+
+
+async def _made_an_editor(front: Front) -> None:
+    await front.room.give_role("ear", Role.EDITOR)
+
+
+async def _given_another_password(front: Front) -> None:
+    await front.room.give_password("ear", "another password")
+
+
+@pytest.mark.parametrize("what", [_disabled, _made_an_editor, _given_another_password])
+def test_a_page_stops_hearing_within_seconds_when_its_reader_may_read_no_longer(
+    front: Front, clock: MovableClock, what: Callable[[Front], Awaitable[None]]
+) -> None:
+    async def story() -> None:
+        began = asyncio.Event()
+        listening = asyncio.create_task(_heard(front, clock, 9, began, until_ended=True))
+        await began.wait()
+        await what(front)
+        clock.move(2)
+        assert await asyncio.wait_for(listening, 5) == ["{}"]
+
+    asyncio.run(story())
+
+
+def test_listening_alone_does_not_keep_a_session_from_growing_idle(front: Front, clock: MovableClock) -> None:
+    async def story() -> None:
+        began = asyncio.Event()
+        listening = asyncio.create_task(_heard(front, clock, 9, began, until_ended=True))
+        await began.wait()
+        for _ in range(8):
+            clock.move(15 * 60)
+            await asyncio.sleep(0.1)
         assert await asyncio.wait_for(listening, 5) == ["{}"]
 
     asyncio.run(story())

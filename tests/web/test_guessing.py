@@ -1,0 +1,136 @@
+"""Guesses at a password: slowed down however they are written and wherever they come from, and never at the owner's
+cost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from front import ORIGIN, PASSWORD, Front
+from ground import MovableClock
+
+from bot.stores.record.database import Database
+from bot.stores.record.tables import metadata
+from bot.web.login import KNOWN_DAYS
+
+OWN, STRANGE = "192.0.2.1", "198.51.100.7"
+
+
+@pytest.fixture
+def front(tmp_path: Path, clock: MovableClock) -> Iterator[Front]:
+    database = Database(f"sqlite:///{tmp_path / 'record.sqlite'}", clock.now)
+    metadata.create_all(database.engine)
+    front = Front(database, clock)
+    asyncio.run(front.hire("mei"))
+    yield front
+    database.close()
+
+
+def browser(front: Front, address: str = STRANGE) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(front.site, client=(address, 50_000))
+    return httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers={"origin": ORIGIN})
+
+
+async def tries(who: httpx.AsyncClient, login: str, password: str = "a guess") -> int:
+    return (await who.post("/login", data={"login": login, "password": password})).status_code
+
+
+async def guessed(front: Front, logins: list[str], addresses: list[str] | None = None) -> list[int]:
+    places = addresses or [f"198.51.100.{number}" for number in range(len(logins))]
+    return [await tries(browser(front, place), login) for login, place in zip(logins, places, strict=True)]
+
+
+WRITTEN = [
+    "mei",
+    " mei",
+    "mei ",
+    "MEI",
+    "Mei",
+    "ｍｅｉ",
+    "m\u200bei",
+    "me\ufeffi",
+    "mei\ufe0f",
+    "\u3000mei",
+    "m\u00adei",
+]
+
+
+def test_a_login_written_otherwise_gives_no_further_tries(front: Front) -> None:
+    answers = asyncio.run(guessed(front, WRITTEN))
+    assert answers == [401] * 5 + [429] * (len(WRITTEN) - 5)
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        [f"2001:db8:1:2::{number:x}" for number in range(22)],
+        [f"2001:db8:1:2:{number:x}::1" for number in range(22)],
+        ["203.0.113.7", "::ffff:203.0.113.7"] * 11,
+    ],
+)
+def test_the_addresses_of_one_network_are_counted_together(front: Front, addresses: list[str]) -> None:
+    logins = [f"somebody-{number}" for number in range(22)]
+    assert asyncio.run(guessed(front, logins, addresses)) == [401] * 20 + [429] * 2
+
+
+def test_an_owner_whose_browser_has_logged_in_before_is_not_kept_out_by_strangers(front: Front) -> None:
+    async def story() -> None:
+        own = browser(front, OWN)
+        assert await tries(own, "mei", PASSWORD) == 303
+        del own.cookies["yingda_session"]
+        assert (await guessed(front, ["mei"] * 6))[-1] == 429
+        for _ in range(25):  # strangers in the owner's own network, too
+            await tries(browser(front, OWN), "somebody")
+        assert await tries(browser(front, OWN), "mei", PASSWORD) == 429
+        assert await tries(own, " MEI", PASSWORD) == 303
+
+    asyncio.run(story())
+
+
+def test_a_browser_that_has_logged_in_before_has_no_more_tries_than_others(front: Front) -> None:
+    async def story() -> list[int]:
+        own = browser(front, OWN)
+        assert await tries(own, "mei", PASSWORD) == 303
+        return [await tries(own, "mei") for _ in range(6)]
+
+    assert asyncio.run(story()) == [401] * 5 + [429]
+
+
+def test_a_browser_is_known_for_the_login_it_used_alone_and_not_for_ever(front: Front, clock: MovableClock) -> None:
+    async def story() -> None:
+        await front.hire("jun")
+        own = browser(front, OWN)
+        assert await tries(own, "jun", PASSWORD) == 303
+        assert (await guessed(front, ["mei"] * 6))[-1] == 429
+        assert await tries(own, "mei", PASSWORD) == 429
+        assert (await guessed(front, ["jun"] * 6))[-1] == 429
+        clock.move((KNOWN_DAYS + 1) * 86_400)
+        assert await tries(own, "jun", PASSWORD) == 429
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    "forged", ["guess", "v1.aaaaaaaaaaaaaaaaaaaaaa.0.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", ""]
+)
+def test_a_forged_mark_is_a_strangers(front: Front, forged: str) -> None:
+    async def story() -> None:
+        await guessed(front, ["mei"] * 6)
+        own = browser(front, OWN)
+        own.cookies.set("yingda_known", forged)
+        assert await tries(own, "mei", PASSWORD) == 429
+
+    asyncio.run(story())
+
+
+def test_the_mark_is_out_of_scripts_reach_and_names_nobody(front: Front) -> None:
+    async def story() -> str:
+        answer = await browser(front).post("/login", data={"login": "mei", "password": PASSWORD})
+        return next(one for one in answer.headers.get_list("set-cookie") if one.startswith("yingda_known"))
+
+    cookie = asyncio.run(story())
+    assert {"HttpOnly", "SameSite=strict"} <= set(cookie.split("; "))
+    assert "mei" not in cookie.partition(";")[0]
