@@ -18,6 +18,7 @@ from bot.intents.statement import tier_name
 from bot.knowledge.shelf import Shelf
 from bot.messages import NOWHERE, Conversation, Instant, Limits
 from bot.passes import Passes
+from bot.passwords import DEMO_PASSWORD
 from bot.ports import (
     ShowsTyping,
 )
@@ -49,7 +50,7 @@ from bot.web.webhooks import Door, Webhooks
 
 log = logging.getLogger(__name__)
 LOOK = 0.25  # seconds between two looks for a new edition
-DEMO_LOGIN = ("demo", "demo-tea-2026")
+DEMO_LOGIN = ("demo", DEMO_PASSWORD)
 DEMO_STAFF = {"demo": "小云 Demo", "demo2": "小杉 Demo 2"}  # both with that password, by login
 EXPLAIN = {"twitter": explain_x, "wechat": explain_wechat}
 DEMO_FOLLOWERS = (Person("林晓", "13800000001", "zh"), Person("Grace Miller", "+447700900123", "en"))

@@ -24,6 +24,7 @@ BRAND = ("云杉茶 Yunshan Tea", "shop")
         ("yunshan-tea-2026", "brand"),
         ("Yingda2026!!", "brand"),
         ("云杉茶2026云杉茶", "brand"),
+        ("demo-tea-2026", "common"),
         ("ＹｕｎｓｈａｎＴｅａ１", "brand"),
         ("password12", "common"),
         ("P@ssw0rd2026", "common"),

@@ -32,6 +32,7 @@ _WORDS = {
     "refused": ("被拒绝", "was refused"),
     "added": ("账号被添加", "was added"),
     "disabled": ("账号被停用", "was disabled"),
+    "sessions_ended": ("登录被结束", "had their sessions ended"),
     "password_given": ("密码被重设", "was given a password"),
     "password_changed": ("修改了自己的密码", "chose a new password"),
     "made_agent": ("角色改为客服", "was made an agent"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from operator import methodcaller
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -20,6 +21,7 @@ from bot.stores.record.staff import Staff
 
 app = typer.Typer(help="People who may log in. 员工账号", no_args_is_help=True)
 Login = Annotated[str, typer.Argument(help="What they log in with. 登录名")]
+OneOrAll = Annotated[str, typer.Argument(help="Whose; everybody's if left out. 登录名，不写则为所有人")]
 RoleOf = Annotated[Role, typer.Option(help="What they may do. 角色")]
 NewRole = Annotated[Role, typer.Argument(help="What they may do from now on. 新角色")]
 NameOf = Annotated[str, typer.Option(help="What customers and colleagues call them. 显示名")]
@@ -65,6 +67,18 @@ def disable(login: Login, config: ConfigPath = DEFAULT) -> None:
     """Let somebody in no longer; they are out at once. 停用账号"""
     _known(config, login, lambda staff: staff.disable(login))
     out.print(f"✓ {login} is out, and cannot log in / 已停用", markup=False)
+
+
+@app.command("end-sessions")
+def end_sessions(
+    login: Annotated[str, typer.Argument(help="Whose; everybody's if left out. 登录名，不写则为所有人")] = "",
+    config: ConfigPath = DEFAULT,
+) -> None:
+    """End the sessions of somebody, or of everybody; they may log in again. 结束登录会话"""
+    logins = [login] if login else [one.login for one in _at_the_door(config, lambda staff: staff.everybody())]
+    for one in logins:
+        _known(config, one, methodcaller("end_sessions", one))
+    out.print(f"✓ every session of {login or 'everybody'} has ended / 已结束 {login or '所有人'} 的登录", markup=False)
 
 
 @app.command("list")

@@ -72,6 +72,7 @@ async def log_out(request: Request, _session: Staff, parts: Parts) -> Response:
     await parts.staff.log_out(SESSION_COOKIE.sent(request))
     response = RedirectResponse("/login", 303)
     SESSION_COOKIE.take_back(request, response)
+    response.headers["clear-site-data"] = '"storage"'  # drafts that the tab kept
     return response
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from bot.__main__ import app
+from bot.config import load
+from bot.stores.record.database import Database
+from bot.stores.record.staff import Staff
 
 
 @pytest.fixture
@@ -38,6 +42,32 @@ def test_somebody_comes_forgets_their_password_and_leaves(config: Path) -> None:
     assert run(config, "list").output == ""
     assert "with password" not in run(config, "password", "mei", "--password", "correct horse").output
     assert run(config, "list").output.split() == ["mei", "agent", "小梅"]
+
+
+def test_sessions_of_one_and_of_everybody_are_ended(config: Path) -> None:
+    for login in ("mei", "jun"):
+        run(config, "add", login, "--password", "correct horse battery")
+    ready = load(config).config
+    database = Database(ready.record_url)
+    staff = Staff(database, 12)
+
+    async def opened(login: str) -> str:
+        entered = await staff.log_in(login, "correct horse battery")
+        assert entered is not None
+        return entered[0]
+
+    async def good(token: str) -> bool:
+        return await staff.by_session(token) is not None
+
+    with asyncio.Runner() as runner:
+        mei, jun = runner.run(opened("mei")), runner.run(opened("jun"))
+        assert run(config, "end-sessions", "mei").exit_code == 0
+        assert (runner.run(good(mei)), runner.run(good(jun))) == (False, True)
+        assert run(config, "end-sessions").exit_code == 0
+        assert not runner.run(good(jun))
+        assert runner.run(opened("jun"))
+    database.close()
+    assert run(config, "end-sessions", "nobody").exit_code == 1
 
 
 def test_a_short_password_and_an_unknown_login_are_refused_with_a_word(config: Path) -> None:

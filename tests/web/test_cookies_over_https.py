@@ -79,6 +79,7 @@ def test_logging_out_takes_the_session_out_of_the_browser(front: Front, site: st
     async def story() -> None:
         who, _ = await entered(front, site)
         left = await who.post("/logout", data={"csrf": csrf_on((await who.get("/desk")).text)})
+        assert left.headers["clear-site-data"] == '"storage"'
         assert 'yingda_session=""' in left.headers["set-cookie"]
         assert "Max-Age=0" in left.headers["set-cookie"]
         assert not [name for name in who.cookies if "session" in name]

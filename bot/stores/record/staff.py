@@ -131,6 +131,10 @@ class Staff:
     async def disable(self, login: str) -> None:
         await self._change(login, "disabled", lambda now: {"disabled_at": now})
 
+    async def end_sessions(self, login: str) -> None:
+        """Ends all of somebody's sessions; they may log in again. Raises LookupError if nobody has the login."""
+        await self._change(login, "sessions_ended", lambda _now: {})
+
     async def give_password(self, login: str, password: str) -> None:
         hashed = await self._hashed(password)
         await self._change(login, "password_given", lambda _now: {"password": hashed, "disabled_at": 0.0})
@@ -143,7 +147,8 @@ class Staff:
             row = _by_login(connection, login)
             if row is None:
                 raise LookupError(login)
-            connection.execute(update(staff).where(staff.c.id == row.id).values(values(now)))
+            if changed := values(now):
+                connection.execute(update(staff).where(staff.c.id == row.id).values(changed))
             if ends_sessions:
                 end_sessions_of(connection, row.id)
             note_deed(connection, row.id, action, now)
