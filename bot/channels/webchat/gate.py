@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import time
 from collections import OrderedDict
@@ -58,16 +57,3 @@ class Gate:
         self._shut.move_to_end(name)
         if len(self._shut) > MOST_SHUT:
             self._shut.popitem(last=False)
-
-
-def neighbourhood(host: str) -> str:
-    """Whom an address counts as: itself, or its /64 where IPv6 gives everybody as many addresses as they like."""
-    try:
-        known = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if isinstance(known, ipaddress.IPv4Address):
-        return str(known)
-    if known.ipv4_mapped:
-        return str(known.ipv4_mapped)
-    return str(ipaddress.ip_network((known, 64), strict=False).network_address)

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from bot.channels.webchat.channel import LARGEST_BODY, LONGEST_TEXT, WebChatChannel, bearer
-from bot.channels.webchat.gate import Gate, Rate, neighbourhood
+from bot.channels.webchat.gate import Gate, Rate
 from bot.channels.webchat.lookout import Lookout
 from bot.channels.webchat.origins import Caller, caller_of, permission
 from bot.channels.webchat.refusals import refusal
@@ -26,6 +26,7 @@ from bot.channels.webchat.visitors import DAY
 from bot.channels.webchat.widget import page, script
 from bot.errors import Refused, Unavailable
 from bot.messages import Inbound, Messages, RawRequest
+from bot.networks import network_of
 from bot.ports import Buckets, Clock, LiveEvents, Mailbox
 from bot.streams import stream
 from bot.telemetry import count
@@ -108,7 +109,7 @@ class WebChatRoom:
         channel = visit.channel
         handle = channel.visitors.who(visit.token)
         await self._gate.knock(f"webchat-say:{channel.name}:{handle}", SAYING)
-        await self._gate.knock(f"webchat-from:{visit.neighbourhood}", SAYING_HERE)
+        await self._gate.knock(f"webchat-from:{visit.network}", SAYING_HERE)
         raw = RawRequest("POST", {}, visit.headers, await _body(visit.request), self._house.clock.now())
         parsed = channel.receive(raw)
         if isinstance(parsed, Messages):
@@ -120,7 +121,7 @@ class WebChatRoom:
 
     async def _welcome(self, visit: Visit) -> Response:
         """The visitor's token, a new one where they have none, and what the chat says before they do."""
-        await self._gate.knock(f"webchat-new:{visit.neighbourhood}", COMING)
+        await self._gate.knock(f"webchat-new:{visit.network}", COMING)
         channel, own = visit.channel, visit.caller.own
         try:
             admitted = channel.visitors.welcome(visit.token)
@@ -182,8 +183,8 @@ class Visit:
         return {**self.request.headers, "authorization": f"Bearer {self.token}"}
 
     @property
-    def neighbourhood(self) -> str:
-        return neighbourhood(self.request.client.host if self.request.client else "")
+    def network(self) -> str:
+        return network_of(self.request.client.host if self.request.client else "")
 
     @property
     def language(self) -> str:

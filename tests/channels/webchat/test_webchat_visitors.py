@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shop import deployment_in
 
 from bot.channels.webchat import Visitors, WebChatSettings
-from bot.channels.webchat.gate import Gate, Rate, TooMany, neighbourhood
+from bot.channels.webchat.gate import Gate, Rate, TooMany
 from bot.channels.webchat.origins import caller_of, permission
 from bot.errors import Refused, SettingError
 
@@ -115,21 +115,6 @@ def test_the_gate_forgets_the_oldest_of_very_many() -> None:
 
     asyncio.run(crowd())
     assert len(gate._shut) == 10_000
-
-
-@pytest.mark.parametrize(
-    ("address", "counts_as"),
-    [
-        ("203.0.113.7", "203.0.113.7"),
-        ("::ffff:203.0.113.7", "203.0.113.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::"),
-        ("fe80::1%eth0", "fe80::"),
-        ("a socket", "a socket"),
-    ],
-)
-def test_an_address_counts_as_its_neighbourhood(address: str, counts_as: str) -> None:
-    assert neighbourhood(address) == counts_as
 
 
 @pytest.mark.parametrize(
