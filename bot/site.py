@@ -26,6 +26,7 @@ from bot.stores.record.health import RecordHealth
 from bot.stores.record.mailbox import RecordMailbox
 from bot.stores.record.staff import Staff
 from bot.stores.record.strays import RecordStrays
+from bot.web.entrance import Entrance
 from bot.web.front import Front, Rooms
 from bot.web.parts import (
     AccountPlace,
@@ -64,7 +65,9 @@ def front(yingda: Yingda) -> Front:
         "editions": partial(watch_editions, yingda.shelf),
         "webchat": room.lookout.run,
     }
-    return Front(Rooms((room, webhooks, probes), site), partial(take_up_edition, yingda.shelf), beside, yingda.close)
+    listen = yingda.config.listen
+    rooms = Entrance(Rooms((room, webhooks, probes), site), listen.prefix, https=listen.https)
+    return Front(rooms, partial(take_up_edition, yingda.shelf), beside, yingda.close)
 
 
 def webchat_room(yingda: Yingda) -> WebChatRoom:
@@ -78,7 +81,7 @@ def webchat_room(yingda: Yingda) -> WebChatRoom:
         yingda.clock,
         lambda name, language: yingda.shelf.current().phrase(name, language),
     )
-    return WebChatRoom(chats, house)
+    return WebChatRoom(chats, house, yingda.config.listen.prefix)
 
 
 async def watch_editions(shelf: Shelf) -> None:
@@ -124,7 +127,14 @@ def site_parts(yingda: Yingda) -> SiteParts:
         yingda.nerve,
         yingda.clock,
         HealthDesk(RecordHealth(database), places, explained),
-        Place(config.timezone, config.language, labels, showcase(config), partial(desk_hours, yingda.shelf, opening)),
+        Place(
+            config.timezone,
+            config.language,
+            labels,
+            showcase(config),
+            partial(desk_hours, yingda.shelf, opening),
+            config.listen.prefix,
+        ),
         yingda.delivery.wake,
         partial(fares, yingda, labels),
     )

@@ -31,7 +31,7 @@ from bot.stores.record.staff import Staff
 from bot.supervisor import Child, Plan, Standing, holder, listening
 from bot.supervisor import run as supervise
 from bot.telemetry import set_up_logging
-from bot.web.serve import serve
+from bot.web.serve import Patience, serve
 
 log = logging.getLogger(__name__)
 Workers = Annotated[int, typer.Option("--workers", "-w", min=1, max=64, help="Worker processes. 工作进程数")]
@@ -198,4 +198,5 @@ def worker(
         ready = deployment(config)
         set_up_logging(ready.config.log, ready.config.secret)
         yingda = assemble(ready, Database(ready.config.record_url), Nerve(nerve))
-    serve(front(yingda), fd, ready.config.listen.trusted_proxies)
+    listen = ready.config.listen
+    serve(front(yingda), fd, listen.trusted_proxies, Patience(connections=listen.connections))

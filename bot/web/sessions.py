@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hmac
-from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request, Response
 
 from bot.cases import Role, Session
+from bot.origins import same_host
 from bot.web.parts import SiteParts
 
 SESSION_COOKIE = "yingda_session"
@@ -69,8 +69,7 @@ async def _form_token(request: Request) -> str:
 def _must_be_ours(request: Request) -> None:
     """A change names our own host as its origin (OWASP: verifying origin with standard headers).
 
-    Only hosts are compared: behind a balancer that ends TLS we do not see the scheme. A browser that sends no Origin
-    must at least say that the site is the same.
+    A browser that sends no Origin must at least say that the site is the same.
     """
     if request.method in _SAFE:
         return
@@ -78,7 +77,7 @@ def _must_be_ours(request: Request) -> None:
     if origin is None:
         ours = request.headers.get("sec-fetch-site") == "same-origin"
     else:
-        ours = urlsplit(origin).netloc == request.headers.get("host", "")
+        ours = same_host(origin, request.headers.get("host", ""))
     if not ours:
         raise HTTPException(403, "origin")
 
@@ -90,5 +89,5 @@ def remember(request: Request, response: Response, token: str, seconds: float) -
         max_age=int(seconds),
         httponly=True,
         samesite="strict",
-        secure=request.url.scheme == "https",
+        secure=request.scope["scheme"] == "https",
     )

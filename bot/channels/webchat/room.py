@@ -36,6 +36,7 @@ SAYING_HERE = Rate(10.0, 100)  # those of everybody at one address: an office, a
 COMING = Rate(1.0, 30)  # tokens, by address
 LISTENING = Rate(0.5, 20)  # streams opened by one visitor
 SLOWEST_READER = 30.0  # seconds in which a browser must take what it is sent
+LENGTH_DIGITS = len(str(LARGEST_BODY))
 PLAIN = {"x-content-type-options": "nosniff", "cache-control": "no-store", "referrer-policy": "no-referrer"}
 
 
@@ -53,9 +54,11 @@ class House:
 
 
 class WebChatRoom:
-    """All web chats of a deployment, by account. `lookout.run` is to go on beside it."""
+    """All web chats of a deployment, by account. `lookout.run` is to go on beside it. prefix: the path of the public
+    address below which we are."""
 
-    def __init__(self, channels: Mapping[str, WebChatChannel], house: House) -> None:
+    def __init__(self, channels: Mapping[str, WebChatChannel], house: House, prefix: str = "") -> None:
+        self._prefix = prefix
         self._channels = channels
         self._house = house
         self._gate = Gate(house.buckets)
@@ -69,7 +72,7 @@ class WebChatRoom:
         request = Request(scope, receive)
         caller = caller_of(request.headers, ())
         try:
-            parts = request.url.path.strip("/").split("/")
+            parts = request.scope["path"].strip("/").split("/")
             if parts[0] == "webchat" and len(parts) > 1 and parts[1] in self._channels:
                 channel = self._channels[parts[1]]
                 caller = caller_of(request.headers, channel.settings.origins)
@@ -77,7 +80,8 @@ class WebChatRoom:
             else:
                 response = self._show(request, parts)
         except Refused as refused:
-            count("refused", account=parts[1] if parts[-1] in self._channels else "", code=refused.code)
+            account = parts[1] if len(parts) > 1 and parts[1] in self._channels else ""
+            count("refused", account=account, code=refused.code)
             response = refusal(refused)
         except Unavailable:
             response = refusal(Refused(503, "unavailable"))
@@ -161,7 +165,7 @@ class WebChatRoom:
             raise Refused(404, "path")
         if request.method not in ("GET", "HEAD"):
             raise Refused(405, "method")
-        return script(request) if is_script else page(request, account, self._channels[account].settings)
+        return script(request) if is_script else page(request, account, self._channels[account].settings, self._prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,14 +212,14 @@ class Visit:
             path=self.cookie_path,
             httponly=True,
             samesite="lax",
-            secure=self.request.url.scheme == "https",
+            secure=self.request.scope["scheme"] == "https",
         )
 
 
 async def _body(request: Request) -> bytes:
     """The whole body, refused as soon as it is known to be too large."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > LARGEST_BODY:
+    declared = request.headers.get("content-length", "").lstrip("0")
+    if declared.isdecimal() and (len(declared) > LENGTH_DIGITS or int(declared) > LARGEST_BODY):
         raise Refused(413, "too_large")
     body = bytearray()
     async for chunk in request.stream():

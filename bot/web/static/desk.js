@@ -55,7 +55,7 @@ function showList() {
 
 function lineOf(line) {
   const { name } = line;
-  const link = { class: "line", href: `/desk/cases/${line.id}`, "aria-current": String(line.current), onclick: follow };
+  const link = { class: "line", href: `${setting.prefix}/desk/cases/${line.id}`, "aria-current": String(line.current), onclick: follow };
   return h("li", {}, h("a", link,
     face(name, line.customer.id),
     h("span", { class: "top" }, h("span", { class: "name" }, name), waitOf(line)),
@@ -109,7 +109,7 @@ function tick() {
 
 /** Open a case and put it into the address; null goes back to the list. */
 function go(id, replace = false) {
-  history[replace ? "replaceState" : "pushState"](null, "", id ? `/desk/cases/${id}` : "/desk");
+  history[replace ? "replaceState" : "pushState"](null, "", `${setting.prefix}/desk${id ? `/cases/${id}` : ""}`);
   return open(id);
 }
 
@@ -229,7 +229,7 @@ async function refresh() {
 
 function listen() {
   const live = find("live");
-  const events = new EventSource("/api/desk/events");
+  const events = new EventSource(`${setting.prefix}/api/desk/events`);
   const show = (on) => { live.className = `live ${on ? "on" : "off"}`; live.textContent = on ? live.dataset.on : live.dataset.off; };
   events.addEventListener("changed", refresh);
   events.onopen = () => show(true);
