@@ -25,6 +25,7 @@ from bot.origins import host_of
 from bot.telemetry import exposition
 from bot.web.webhooks import Receive, Scope, Send
 
+PATHS = ("/healthz", "/readyz", "/metrics")
 DRAINING = "draining"  # in the lifespan's state: this worker finishes what has begun, and wants nothing new
 LOOK_AGAIN = 1.0  # seconds for which an answer of the record is good: asking often must not be a load
 PATIENCE = 2.0
@@ -43,7 +44,7 @@ class Probes:
         self._looked_at = 0.0
 
     def knows(self, path: str) -> bool:
-        return path in ("/healthz", "/readyz", "/metrics")
+        return path in PATHS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         if scope["method"] not in ("GET", "HEAD"):

@@ -36,6 +36,7 @@ SAYING_HERE = Rate(10.0, 100)  # those of everybody at one address: an office, a
 COMING = Rate(1.0, 30)  # tokens, by address
 LISTENING = Rate(0.5, 20)  # streams opened by one visitor
 SLOWEST_READER = 30.0  # seconds in which a browser must take what it is sent
+METHODS = {"": "POST", "visitor": "POST", "events": "GET"}  # of an account's paths
 LENGTH_DIGITS = len(str(LARGEST_BODY))
 PLAIN = {"x-content-type-options": "nosniff", "cache-control": "no-store", "referrer-policy": "no-referrer"}
 
@@ -92,21 +93,16 @@ class WebChatRoom:
 
     async def _serve(self, visit: Visit, what: str) -> Response:
         """One account's own paths. A site that may not embed us is refused before anything else is looked at."""
-        method = visit.request.method
         if not visit.caller.allowed:
             raise Refused(403, "origin")
-        if method == "OPTIONS":
+        if visit.request.method == "OPTIONS":
             return Response(status_code=204, headers=permission(visit.caller, asked=True))
-        match method, what:
-            case "POST", "":
-                return await self._hear(visit)
-            case "POST", "visitor":
-                return await self._welcome(visit)
-            case "GET", "events":
-                return await self._listen(visit)
-            case _, ("" | "visitor" | "events"):
-                raise Refused(405, "method")
-        raise Refused(404, "path")
+        if what not in METHODS:
+            raise Refused(404, "path")
+        if visit.request.method != METHODS[what]:
+            raise Refused(405, "method")
+        answers = {"": self._hear, "visitor": self._welcome, "events": self._listen}
+        return await answers[what](visit)
 
     async def _hear(self, visit: Visit) -> Response:
         """202 once the line is in the record. Who is proved is counted first, so that a flood costs little."""
