@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
-from bot.cases import CaseEvent, CaseLine, CaseView, Outgoing, Stray, TurnTrace
+from bot.cases import CaseCounts, CaseEvent, CaseLine, CaseView, Outgoing, Stray, TurnTrace
 from bot.desk.handoff import HandoffCard, handoff_card
 from bot.errors import MemberSystemFailed
 from bot.messages import Author, Conversation, Customer, Instant, Limits, OutboxState, Said
@@ -38,8 +38,9 @@ class StraySheet:
 
 @dataclass(frozen=True, slots=True)
 class BoardSheet:
-    """Every open case in the order of the queue, the newest strays, and whether the desk is open. `me`: the reader's
-    staff id; `now`: the record's time. halted: why accounts send nothing now, a sentence each."""
+    """The first open cases in the order of the queue, the newest strays, and whether the desk is open. `me`: the
+    reader's staff id, whose own cases are all here; `now`: the record's time. halted: why accounts send nothing now, a
+    sentence each. counts: of all open cases. more: how many of them are not among the lines."""
 
     now: Instant
     me: str
@@ -47,6 +48,8 @@ class BoardSheet:
     strays: list[StraySheet]
     hours: DeskHours
     halted: list[str]
+    counts: CaseCounts
+    more: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from bot.channels.webchat.channel import LARGEST_BODY, LONGEST_TEXT, WebChatChannel, bearer
+from bot.channels.webchat.crowd import Crowd
 from bot.channels.webchat.gate import Gate, Rate
 from bot.channels.webchat.lookout import Lookout
 from bot.channels.webchat.origins import Caller, caller_of, permission
@@ -63,6 +64,7 @@ class WebChatRoom:
         self._channels = channels
         self._house = house
         self._gate = Gate(house.buckets)
+        self._crowd = Crowd(self._gate)
         self.lookout = Lookout(house.live, house.mailbox)
 
     def knows(self, path: str) -> bool:
@@ -110,6 +112,7 @@ class WebChatRoom:
         handle = channel.visitors.who(visit.token)
         await self._gate.knock(f"webchat-say:{channel.name}:{handle}", SAYING)
         await self._gate.knock(f"webchat-from:{visit.network}", SAYING_HERE)
+        await self._crowd.writes(f"{channel.name} {handle}", visit.network)
         raw = RawRequest("POST", {}, visit.headers, await _body(visit.request), self._house.clock.now())
         parsed = channel.receive(raw)
         if isinstance(parsed, Messages):
@@ -129,6 +132,8 @@ class WebChatRoom:
             response = refusal(forged)
             response.delete_cookie(visit.cookie, path=visit.cookie_path)
             return response
+        if f".{admitted.handle}." not in visit.token:  # an old token that has expired makes somebody new, too
+            await self._crowd.comes(visit.network)
         language = visit.language
         settings = channel.settings
         welcome = {
@@ -147,10 +152,10 @@ class WebChatRoom:
         """The stream. It takes its seat only once it is read."""
         handle = visit.channel.visitors.who(visit.token)
         await self._gate.knock(f"webchat-listen:{visit.channel.name}:{handle}", LISTENING)
-        self.lookout.room_for_one()
+        self.lookout.room_for_one(visit.network)
         box = (visit.channel.name, handle)
         after = seen_last(visit.request.headers.get("last-event-id", ""))
-        return stream(told(self._house.mailbox, self.lookout, box, after), PLAIN, SLOWEST_READER)
+        return stream(told(self._house.mailbox, self.lookout, box, after, visit.network), PLAIN, SLOWEST_READER)
 
     def _show(self, request: Request, parts: list[str]) -> Response:
         """The widget's script, and the page."""
