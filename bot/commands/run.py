@@ -139,7 +139,7 @@ async def welcome(ready: Deployment, port: int) -> None:
     async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
         for door in doors:
             await _open(http, door)
-    lines = places(ready, f"http://{here}:{port}")
+    lines = places(ready, f"http://{here}:{port}{ready.config.listen.prefix}")
     if ready.config.log == "json":
         for line in lines:
             log.info("%s", " ".join(line.split()))
@@ -170,7 +170,7 @@ def places(ready: Deployment, site: str) -> list[str]:
         lines.insert(0, f"demo  演示     {site}/demo   phones and desk on one page 手机和人工台同在一页")
     if ready.config.mode == "demo":
         lines.append(f"      login 登录  {DEMO_LOGIN[0]}  /  {DEMO_LOGIN[1]}   (demo only 仅演示)")
-        lines += _simulators(ready, f"http://{phone.host}:{phone.port}")
+        lines += _simulators(ready, f"http://{_reached(phone.host)}:{phone.port}")
     for account in ready.config.accounts:
         if account.channel == "webchat":
             lines.append(f"chat  网页     {site}/chat/{account.name}   write as a visitor 扮演网站访客")
