@@ -64,6 +64,12 @@ def hostname_of(url: str) -> str:
         return ""
 
 
+def reached(host: str, port: int) -> str:
+    """Where this machine itself reaches what listens on `host`: host and port as they stand in an address."""
+    own = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not listened on
+    return f"[{own}]:{port}" if ":" in own and not own.startswith("[") else f"{own}:{port}"
+
+
 def own_path(goes: str, home: str) -> str:
     """`goes` if it is a path on this site, else `home`: an address that a stranger wrote leads to no other site."""
     strange = not goes.startswith("/") or goes.startswith("//") or "\\" in goes or not goes.isprintable()

@@ -17,6 +17,7 @@ from bot.intents.opening import OpeningHours
 from bot.intents.statement import tier_name
 from bot.knowledge.shelf import Shelf
 from bot.messages import Conversation, Instant
+from bot.origins import reached
 from bot.ports import (
     ShowsTyping,
 )
@@ -51,7 +52,7 @@ EXPLAIN = {"twitter": explain_x, "wechat": explain_wechat}
 DEMO_FOLLOWERS = (Person("林晓", "13800000001", "zh"), Person("Grace Miller", "+447700900123", "en"))
 
 
-def front(yingda: Yingda) -> Front:
+def front(yingda: Yingda) -> Entrance:
     """The process's web application: webhooks, pages, and what runs beside them."""
     site = create_site(site_parts(yingda))
     room = webchat_room(yingda)
@@ -65,9 +66,9 @@ def front(yingda: Yingda) -> Front:
         "editions": partial(watch_editions, yingda.shelf),
         "webchat": room.lookout.run,
     }
-    listen = yingda.config.listen
-    rooms = Entrance(Rooms((room, webhooks, probes), site), listen.prefix, https=listen.https)
-    return Front(rooms, partial(take_up_edition, yingda.shelf), beside, yingda.close)
+    rooms = Rooms((room, webhooks, probes), site)
+    whole = Front(rooms, partial(take_up_edition, yingda.shelf), beside, yingda.close)
+    return Entrance(whole, yingda.config.listen.prefix, https=yingda.config.listen.https)
 
 
 def webchat_room(yingda: Yingda) -> WebChatRoom:
@@ -164,7 +165,7 @@ def showcase(config: Config) -> Showcase | None:
     if config.mode != "demo":
         return None
     here = config.simulator
-    return Showcase(DEMO_LOGIN, f"http://{here.host}:{here.port}" if here.port else "", DEMO_FOLLOWERS)
+    return Showcase(DEMO_LOGIN, f"http://{reached(here.host, here.port)}" if here.port else "", DEMO_FOLLOWERS)
 
 
 def desk_hours(shelf: Shelf, opening: OpeningHours, language: str, now: Instant) -> DeskHours:

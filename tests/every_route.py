@@ -27,7 +27,7 @@ from bot.stores.record.editions import RecordEditions
 from bot.stores.record.migrate import migrate
 from bot.stores.record.staff import Staff
 from bot.web import probes
-from bot.web.front import Front
+from bot.web.entrance import Entrance
 from bot.web.site import create_site
 
 HOST = "desk.test"
@@ -129,7 +129,7 @@ class House:
     """The whole application of one worker, called without a network."""
 
     yingda: Yingda
-    application: Front
+    application: Entrance
     site: FastAPI
     sessions: dict[Role, tuple[str, str]] = field(default_factory=dict)
 

@@ -150,7 +150,7 @@ def _ready(process: subprocess.Popen[bytes], folder: Path, phone: str) -> Produc
     eventually(lambda: port() and _answers(f"{phone}/api/state"), f"the simulator at {phone}", TRAINING)
     eventually(lambda: port() and _answers(f"{site}/login"), f"the desk at {site}")
     product = Product(site, phone, process, log)
-    eventually(lambda: port() and site in product.told(), "where everything is")
+    eventually(lambda: f":{port()}/desk" in product.told(), "where everything is")
     return product
 
 
