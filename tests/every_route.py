@@ -132,6 +132,24 @@ class House:
     application: Entrance
     site: FastAPI
     sessions: dict[Role, tuple[str, str]] = field(default_factory=dict)
+    _told: asyncio.Queue[dict[str, Any]] = field(default_factory=asyncio.Queue)
+
+    async def start(self) -> None:
+        """As a server does, so that what goes on beside the requests goes on."""
+        begun = asyncio.Event()
+
+        async def send(message: dict[str, Any]) -> None:
+            assert message["type"].endswith("complete"), message
+            begun.set()
+
+        scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
+        self._living = asyncio.ensure_future(self.application(scope, self._told.get, send))
+        self._told.put_nowait({"type": "lifespan.startup"})
+        await begun.wait()
+
+    async def stop(self) -> None:
+        self._told.put_nowait({"type": "lifespan.shutdown"})
+        await self._living
 
     async def asks(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """One request; a stream is left after its headers."""
@@ -205,5 +223,6 @@ async def opened(folder: Path, database: Database, edition: tuple[str, bytes]) -
     await RecordEditions(database).publish(*edition, "tests", 0)
     deployment = deployment_in(folder, accounts=list(ACCOUNTS))
     yingda = assemble(deployment, database, Nerve(NOBODY), Stand(sender=RecordingSender()))
-    await yingda.shelf.refresh()
-    return House(yingda, front(yingda), create_site(site_parts(yingda)))
+    house = House(yingda, front(yingda), create_site(site_parts(yingda)))
+    await house.start()
+    return house

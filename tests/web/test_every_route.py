@@ -53,7 +53,7 @@ class Running:
         self._runner.run(story(self.house))
 
     def close(self) -> None:
-        self._runner.run(self.house.yingda.close())
+        self._runner.run(self.house.stop())
         self._database.close()
         self._runner.close()
 

@@ -11,6 +11,7 @@ import pytest
 from browsing import launched
 from playwright.sync_api import Browser, expect
 from pydantic import ValidationError
+from shop import ROOT
 from webchat import Chats, chatting
 
 from bot.config import Listen
@@ -111,3 +112,15 @@ def test_what_is_no_path_is_no_prefix(prefix: str) -> None:
         Listen(prefix=prefix)
     assert Listen(prefix="/a/b/").prefix == "/a/b"
     assert Listen(prefix="/").prefix == ""
+
+
+def test_no_page_and_no_script_names_a_path_from_the_root() -> None:
+    web = ROOT / "bot" / "web"
+    sources = [
+        *web.glob("templates/*.html"),
+        *web.glob("static/*.js"),
+        *(ROOT / "bot/channels/webchat").rglob("*.html"),
+    ]
+    assert len(sources) > 10
+    rooted = re.compile(r"""(?:href|src|action)\s*[=:]\s*["'`]/|(?:fetch|EventSource|assign|open)\(\s*["'`]/""")
+    assert {path.name: found[0] for path in sources if (found := rooted.search(path.read_text("utf-8")))} == {}
