@@ -44,6 +44,7 @@ from bot.members.linking import NoGateway, SendLinkCode
 from bot.members.senders import HttpCodeSender
 from bot.members.sql import SqlMemberDirectory
 from bot.messages import Instant
+from bot.origins import reached
 from bot.poller import Poller, Sources
 from bot.ports import (
     Allowance,
@@ -311,7 +312,7 @@ def code_sender(config: Config) -> CodeSender | None:
     if config.linking.sms_url:
         return HttpCodeSender(config.linking.sms_url)
     if config.mode == "demo":
-        return HttpCodeSender(f"http://{config.simulator.host}:{config.simulator.port}/sms")
+        return HttpCodeSender(f"http://{reached(config.simulator.host, config.simulator.port)}/sms")
     return None
 
 

@@ -9,6 +9,8 @@ from enum import StrEnum
 from bot.decisions import Trace
 from bot.messages import Author, Conversation, Customer, Instant, Kind, OutboxState, Reason, Said
 
+MOST_LINES = 10_000  # open cases of one question
+
 
 class Role(StrEnum):
     """What a member of staff may do: agents answer, leads also move other people's cases, editors write content,
@@ -87,6 +89,15 @@ class CaseLine:
     said_by: Author = Author.CUSTOMER
     said_kind: Kind = Kind.TEXT
     ended_at: Instant = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CaseCounts:
+    """How many cases are open: those that wait, those that the reader has, and all of them."""
+
+    waiting: int
+    mine: int
+    open: int
 
 
 @dataclass(frozen=True, slots=True)

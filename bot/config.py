@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
@@ -64,11 +65,26 @@ def _network(text: str) -> str:
     return text
 
 
+def _prefix(text: str) -> str:
+    bare = text.rstrip("/")
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", bare) or any(part in ("..", ".") for part in bare.split("/")):
+        raise ValueError("is no path; write one like /yingda, or nothing")
+    return bare
+
+
 class Listen(Settings):
-    """trusted_proxies: whose word is taken for where a request comes from (X-Forwarded-For, X-Forwarded-Proto)."""
+    """trusted_proxies: whose word is taken for where a request comes from (X-Forwarded-For, X-Forwarded-Proto).
+
+    prefix: the path of the public address below which we are, like /yingda. https: the public address is https, even
+    if the proxy does not say so. connections: how many a network may have open to a worker at once; proxies named
+    above may have any number.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
+    prefix: Annotated[str, AfterValidator(_prefix)] = ""
+    https: bool = False
+    connections: int = Field(256, ge=8, le=100_000)
     trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = ["127.0.0.1", "::1"]
 
 

@@ -47,4 +47,4 @@ class Cookie:
 
 def _safe(request: HTTPConnection) -> bool:
     """Served over https, as a proxy that we trust says."""
-    return request.url.scheme == "https"
+    return str(request.scope["scheme"]) == "https"

@@ -17,6 +17,7 @@ from bot.intents.opening import OpeningHours
 from bot.intents.statement import tier_name
 from bot.knowledge.shelf import Shelf
 from bot.messages import NOWHERE, Conversation, Instant, Limits
+from bot.origins import reached
 from bot.passes import Passes
 from bot.passwords import DEMO_PASSWORD
 from bot.ports import (
@@ -29,6 +30,7 @@ from bot.stores.record.health import RecordHealth
 from bot.stores.record.mailbox import RecordMailbox
 from bot.stores.record.staff import Staff
 from bot.stores.record.strays import RecordStrays
+from bot.web.entrance import Entrance
 from bot.web.front import Front, Rooms
 from bot.web.login import KNOWN_DAYS
 from bot.web.parts import (
@@ -56,7 +58,7 @@ EXPLAIN = {"twitter": explain_x, "wechat": explain_wechat}
 DEMO_FOLLOWERS = (Person("林晓", "13800000001", "zh"), Person("Grace Miller", "+447700900123", "en"))
 
 
-def front(yingda: Yingda) -> Front:
+def front(yingda: Yingda) -> Entrance:
     """The process's web application: webhooks, pages, and what runs beside them."""
     site = create_site(site_parts(yingda))
     room = webchat_room(yingda)
@@ -71,7 +73,9 @@ def front(yingda: Yingda) -> Front:
         "webchat": room.lookout.run,
         "refusals": site.state.refusals.run,
     }
-    return Front(Rooms((room, webhooks, probes), site), partial(take_up_edition, yingda.shelf), beside, yingda.close)
+    rooms = Rooms((room, webhooks, probes), site)
+    whole = Front(rooms, partial(take_up_edition, yingda.shelf), beside, yingda.close)
+    return Entrance(whole, yingda.config.listen.prefix, https=yingda.config.listen.https)
 
 
 def webchat_room(yingda: Yingda) -> WebChatRoom:
@@ -85,7 +89,7 @@ def webchat_room(yingda: Yingda) -> WebChatRoom:
         yingda.clock,
         lambda name, language: yingda.shelf.current().phrase(name, language),
     )
-    return WebChatRoom(chats, house)
+    return WebChatRoom(chats, house, yingda.config.listen.prefix)
 
 
 async def watch_editions(shelf: Shelf) -> None:
@@ -132,7 +136,14 @@ def site_parts(yingda: Yingda) -> SiteParts:
         yingda.nerve,
         yingda.clock,
         HealthDesk(RecordHealth(database), places, explained),
-        Place(config.timezone, config.language, labels, showcase(config), partial(desk_hours, yingda.shelf, opening)),
+        Place(
+            config.timezone,
+            config.language,
+            labels,
+            showcase(config),
+            partial(desk_hours, yingda.shelf, opening),
+            config.listen.prefix,
+        ),
         yingda.delivery.wake,
         partial(fares, yingda, labels),
     )
@@ -176,7 +187,7 @@ def showcase(config: Config) -> Showcase | None:
     if config.mode != "demo":
         return None
     here = config.simulator
-    return Showcase(DEMO_LOGIN, f"http://{here.host}:{here.port}" if here.port else "", DEMO_FOLLOWERS)
+    return Showcase(DEMO_LOGIN, f"http://{reached(here.host, here.port)}" if here.port else "", DEMO_FOLLOWERS)
 
 
 def desk_hours(shelf: Shelf, opening: OpeningHours, language: str, now: Instant) -> DeskHours:

@@ -134,6 +134,8 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as door:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:  # :: takes IPv4 too, whatever the system's own choice is
+            door.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         try:
             door.bind((host, port))
             door.listen(BACKLOG)
@@ -146,7 +148,7 @@ def _no_door(host: str, port: int, refused: OSError) -> Mistake:
     known = {
         errno.EADDRINUSE: (f"port {port} is taken by another program", "stop it, or set another listen.port"),
         errno.EACCES: (f"this user may not open port {port}", "set listen.port to 1024 or more"),
-        errno.EADDRNOTAVAIL: (f"this machine has no address {host}", "set listen.host to 127.0.0.1 or 0.0.0.0"),
+        errno.EADDRNOTAVAIL: (f"this machine has no address {host}", "set listen.host to 127.0.0.1, 0.0.0.0 or ::"),
     }
     unknown = (f"{host}:{port} cannot be opened ({refused.strerror})", "check listen.host and listen.port")
     wrong, mend = known.get(refused.errno or 0, unknown)

@@ -31,6 +31,7 @@ COUNTERS = {
     "turned_away": Counter("yingda_turned_away", "Requests refused at the desk, by kind", ["kind"]),
     "turns": Counter("yingda_turns", "Turns committed, by decision", ["decision"]),
     "discarded": Counter("yingda_turns_discarded", "Turns decided on what had changed meanwhile", []),
+    "requests_failed": Counter("yingda_requests_failed", "Requests that failed in a way nobody expected", []),
     "overloaded": Counter("yingda_overloaded", "Messages accepted whose turn was left to the sweeper", []),
     "taken_up": Counter("yingda_taken_up", "Conversations the sweeper took up", []),
     "purged": Counter("yingda_purged_rows", "Rows thrown away because they had been kept for long enough", []),

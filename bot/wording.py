@@ -29,6 +29,11 @@ def clean(text: str) -> str:
     return _UNSPEAKABLE.sub("", text)
 
 
+def cleaned(value: object) -> object:
+    """For models that read what strangers send: a text as `clean` leaves it, and everything else as it is."""
+    return clean(value) if isinstance(value, str) else value
+
+
 def language_of(text: str, fallback: str = "zh") -> str:
     """'zh' if any Han character is in the text, 'en' if any word of Latin letters, else `fallback`."""
     if _HAN.search(text):

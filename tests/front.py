@@ -24,6 +24,7 @@ from bot.stores.record.database import Database
 from bot.stores.record.health import RecordHealth
 from bot.stores.record.staff import Staff
 from bot.stores.record.strays import RecordStrays
+from bot.web.entrance import Entrance
 from bot.web.parts import AccountPlace, CaseDesk, CustomerDesk, DeskHours, Door, HealthDesk, Place, Showcase, SiteParts
 from bot.web.site import create_site
 
@@ -120,6 +121,7 @@ class Front:
             self._wake,
         )
         self.site: FastAPI = create_site(self.parts)
+        self.app = Entrance(self.site, self.parts.place.prefix)
 
     def _passes(self, login: str) -> Passes:
         return Passes("known browser", login, "a secret of sixteen or more", 180, self.parts.clock.now)
@@ -146,7 +148,7 @@ class Front:
 
     def stranger(self) -> httpx.AsyncClient:
         headers = {"origin": ORIGIN, "accept-language": "en"}
-        return httpx.AsyncClient(transport=httpx.ASGITransport(self.site), base_url=ORIGIN, headers=headers)
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=ORIGIN, headers=headers)
 
     async def enter(self, login: str) -> httpx.AsyncClient:
         """A browser that has logged in and knows its page's token."""

@@ -157,7 +157,7 @@ def _ready(process: subprocess.Popen[bytes], folder: Path, phone: str) -> Produc
     eventually(lambda: _port(process, folder) and _answers(f"{phone}/api/state"), f"the simulator at {phone}", TRAINING)
     eventually(lambda: _port(process, folder) and _answers(f"{site}/login"), f"the desk at {site}")
     product = Product(site, phone, process, folder / "run.log")
-    eventually(lambda: _port(process, folder) and site in product.told(), "where everything is")
+    eventually(lambda: f":{_port(process, folder)}/desk" in product.told(), "where everything is")
     return product
 
 

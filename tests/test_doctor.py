@@ -300,7 +300,7 @@ def well() -> Probes:
     async def record() -> tuple[bool, Instant, int]:
         return True, time.time(), 3
 
-    return Probes(time.time, record, answer(True), lambda: 24)
+    return Probes(time.time, record, answer(True), lambda: 24, python=(3, 12, 6))
 
 
 def answer(value: bool) -> Callable[[], Awaitable[bool]]:

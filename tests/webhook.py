@@ -8,13 +8,13 @@ from typing import Any
 import httpx
 
 from bot.site import front
-from bot.web.front import Front
+from bot.web.entrance import Entrance
 
 
 class Platforms:
     """Calls the front as platforms do."""
 
-    def __init__(self, application: Front, runner: Any) -> None:
+    def __init__(self, application: Entrance, runner: Any) -> None:
         self._application = application
         self._runner = runner
 
@@ -34,7 +34,7 @@ class Platforms:
 def platforms(shop: Any) -> Platforms:
     """The shop's own front."""
 
-    async def built() -> Front:
+    async def built() -> Entrance:
         await asyncio.sleep(0)
         return front(shop.yingda)
 

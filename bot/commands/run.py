@@ -23,6 +23,7 @@ from bot.config import Deployment, Listen, Simulator
 from bot.errors import Mistake, SettingError, Stale
 from bot.knowledge.editions import Edition
 from bot.knowledge.topics import Library
+from bot.origins import reached
 from bot.site import DEMO_LOGIN, DEMO_STAFF, front
 from bot.stores.nerve import Nerve
 from bot.stores.record.database import Database
@@ -32,7 +33,7 @@ from bot.stores.record.staff import Staff
 from bot.supervisor import Child, Plan, Standing, holder, listening
 from bot.supervisor import run as supervise
 from bot.telemetry import set_up_logging
-from bot.web.serve import serve
+from bot.web.serve import Patience, serve
 
 log = logging.getLogger(__name__)
 Workers = Annotated[int, typer.Option("--workers", "-w", min=1, max=64, help="Worker processes. 工作进程数")]
@@ -134,15 +135,15 @@ def children(ready: Deployment, standing: Standing, workers: int) -> Sequence[Ch
 
 async def welcome(ready: Deployment, port: int) -> None:
     """Say where people find everything, once it answers there."""
-    here, phone = _reached(ready.config.listen.host), ready.config.simulator
-    doors = [f"http://{here}:{port}/readyz"]
+    here, phone = reached(ready.config.listen.host, port), ready.config.simulator
+    doors = [f"http://{here}/readyz"]
     if ready.config.mode == "demo" and phone.port:  # where it is when it may be anywhere, nobody told us
         page = "" if has(ready, "wechat") else X_PATH
-        doors.append(f"http://{_reached(phone.host)}:{phone.port}{page}/api/state")
+        doors.append(f"http://{reached(phone.host, phone.port)}{page}/api/state")
     async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
         for door in doors:
             await _open(http, door)
-    lines = places(ready, f"http://{here}:{port}")
+    lines = places(ready, f"http://{here}{ready.config.listen.prefix}")
     if ready.config.log == "json":
         for line in lines:
             log.info("%s", " ".join(line.split()))
@@ -159,12 +160,6 @@ async def _open(http: httpx.AsyncClient, door: str) -> None:
         await asyncio.sleep(0.1)
 
 
-def _reached(host: str) -> str:
-    """How this machine itself reaches what listens on `host`."""
-    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not listened on
-    return f"[{own}]" if ":" in own else own
-
-
 def places(ready: Deployment, site: str) -> list[str]:
     """Where everything is, one line each."""
     phone = ready.config.simulator
@@ -173,7 +168,7 @@ def places(ready: Deployment, site: str) -> list[str]:
         lines.insert(0, f"demo  演示     {site}/demo   phones and desk on one page 手机和人工台同在一页")
     if ready.config.mode == "demo":
         lines.append(f"      login 登录  {DEMO_LOGIN[0]}  /  {DEMO_LOGIN[1]}   (demo only 仅演示)")
-        lines += _simulators(ready, f"http://{phone.host}:{phone.port}")
+        lines += _simulators(ready, f"http://{reached(phone.host, phone.port)}")
     for account in ready.config.accounts:
         if account.channel == "webchat":
             lines.append(f"chat  网页     {site}/chat/{account.name}   write as a visitor 扮演网站访客")
@@ -201,4 +196,5 @@ def worker(
         ready = deployment(config)
         set_up_logging(ready.config.log, ready.config.secret)
         yingda = assemble(ready, Database(ready.config.record_url), Nerve(nerve))
-    serve(front(yingda), fd, ready.config.listen.trusted_proxies)
+    listen = ready.config.listen
+    serve(front(yingda), fd, listen.trusted_proxies, Patience(connections=listen.connections))

@@ -13,6 +13,7 @@ from bot.channels.wechat import WeChatSettings
 from bot.commands.ground import DEFAULT, ConfigPath, deployment, out, told_plainly
 from bot.config import Deployment
 from bot.errors import Mistake, SettingError
+from bot.origins import reached
 from bot.simulators import embeddings as encoders
 from bot.simulators import twitter as x
 from bot.simulators import wechat as weixin
@@ -66,9 +67,9 @@ def wechat(
         index = _index(ready, "wechat", account)
         name = ready.config.accounts[index].name
         listen = ready.config.listen
-        address = webhook or f"http://{listen.host}:{listen.port}/wechat/{name}"
+        address = webhook or f"http://{reached(listen.host, listen.port)}/wechat/{name}"
         here = ready.config.simulator
-        out.print(f"phone 手机  http://{here.host}:{here.port}/   →  {address}")
+        out.print(f"phone 手机  http://{reached(here.host, here.port)}/   →  {address}")
         weixin.serve(Platform(simulated(ready, index), address), here.host, here.port)
 
 
@@ -79,8 +80,8 @@ def twitter(account: Account = "", config: ConfigPath = DEFAULT) -> None:
         ready = deployment(config)
         keys = _keys(ready, account)
         here = ready.config.simulator
-        out.print(f"timeline 时间线  http://{here.host}:{here.port}/   @{keys.username}")
-        out.print(f"API 接口         http://{here.host}:{here.port}/2/...   consumer key {keys.consumer_key}")
+        out.print(f"timeline 时间线  http://{reached(here.host, here.port)}/   @{keys.username}")
+        out.print(f"API 接口         http://{reached(here.host, here.port)}/2/...   consumer key {keys.consumer_key}")
         x.serve(x.Platform(simulated_app(keys)), here.host, here.port)
 
 
@@ -126,7 +127,7 @@ def _timeline(ready: Deployment) -> x.Platform:
 def _webhook(ready: Deployment, channel: str, port: int) -> str:
     """Where the channel's first account is told what happens."""
     account = ready.config.accounts[_index(ready, channel, "")]
-    return f"http://{ready.config.listen.host}:{port}/{channel}/{account.name}"
+    return f"http://{reached(ready.config.listen.host, port)}/{channel}/{account.name}"
 
 
 def has(ready: Deployment, channel: str) -> bool:

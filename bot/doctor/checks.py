@@ -12,6 +12,7 @@ from bot.config import Config
 from bot.doctor.findings import Finding, Words, fail, ok, warn
 from bot.errors import Mistake, SettingError
 from bot.messages import Instant
+from bot.origins import hostname_of
 from bot.stores.record.demo import DemoLeftovers
 
 STRICTEST = 300.0  # seconds of skew at which pushes and tokens are refused
@@ -30,6 +31,26 @@ def _mistake(mistake: Mistake) -> Finding:
     return fail(
         Words(where + in_chinese(mistake.wrong), where + mistake.wrong), Words(in_chinese(mistake.mend), mistake.mend)
     )
+
+
+def python(version: tuple[int, int, int]) -> list[Finding]:
+    """CPython before 3.11.10 and 3.12.6 takes quadratic time to read a cookie of backslashes (CVE-2024-7592). We let
+    none come that far; a newer Python is the better wall."""
+    mended = {(3, 11): 10, (3, 12): 6}.get(version[:2], 0)
+    if version[2] >= mended:
+        return []
+    named = ".".join(map(str, version))
+    return [
+        warn(
+            Words(
+                f"Python {named} 有已知的安全问题（CVE-2024-7592）", f"Python {named} has a known fault (CVE-2024-7592)"
+            ),
+            Words(
+                f"升级到 {version[0]}.{version[1]}.{mended} 或更新",
+                f"install {version[0]}.{version[1]}.{mended} or later",
+            ),
+        )
+    ]
 
 
 def configuration(config: Config) -> Finding:
@@ -115,7 +136,7 @@ def doors(running: str, taken: Sequence[Mistake]) -> list[Finding]:
 
 def is_simulator(config: Config, api_url: str) -> bool:
     """Whether an account's platform is the simulator of demo mode, which only runs while Yingda does."""
-    return config.mode == "demo" and _is_here(urlsplit(api_url).hostname or "")
+    return config.mode == "demo" and _is_here(hostname_of(api_url))
 
 
 def simulator_sleeps(name: str) -> Finding:
@@ -199,7 +220,7 @@ def demo_leftovers(config: Config) -> list[Finding]:
             )
         ]
     addresses = {account.name: (account.model_extra or {}).get("api_url", "") for account in config.accounts}
-    here = [name for name, url in addresses.items() if _is_here(urlsplit(str(url)).hostname or "-.-")]
+    here = [name for name, url in addresses.items() if _is_here(hostname_of(str(url)) or "-.-")]
     found = [_leftover(f"accounts.{name}.api_url") for name in here]
     policies = {account.name: (account.model_extra or {}).get("privacy_policy", "") for account in config.accounts}
     nowhere = [name for name, url in policies.items() if "www.example.com" in str(url)]

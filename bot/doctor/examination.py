@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from bot.channels.twitter.settings import TwitterSettings
 from bot.channels.webchat import WebChatSettings
 from bot.channels.wechat.settings import WeChatSettings
 from bot.config import Config, Deployment
-from bot.doctor import checks, tls, twitter, wechat
+from bot.doctor import checks, proxy, tls, twitter, wechat
 from bot.doctor import public as public_side
 from bot.doctor.findings import Finding, Grade, Words
 from bot.errors import Mistake, SettingError, Unavailable
@@ -34,7 +35,7 @@ class Probes:
     if nobody) and the ports that others have taken. refused: requests refused since the last start, by account and
     code. rasa: the model that the active edition needs and the one that is served (see checks.rasa); None where engine
     `rasa` is not configured. encoder: what checks.encoder asks for; None for the bundled one. demo: what demo mode left
-    in the database, and whether the active edition speaks for the demo brand; None in demo mode.
+    in the database, and whether the active edition speaks for the demo brand; None in demo mode. python: its version.
     """
 
     clock: Callable[[], Instant]
@@ -46,6 +47,7 @@ class Probes:
     rasa: Callable[[], tuple[str, str | None]] | None = None
     encoder: Callable[[], tuple[str, str, str]] | None = None
     demo: Callable[[], Awaitable[tuple[DemoLeftovers, bool]]] | None = None
+    python: tuple[int, int, int] = sys.version_info[:3]
 
 
 async def examine(load: Callable[[], Deployment], probes: Callable[[Deployment], Probes], public: str) -> list[Finding]:
@@ -56,11 +58,14 @@ async def examine(load: Callable[[], Deployment], probes: Callable[[Deployment],
         return checks.setting_mistakes(mistaken)
     reach = probes(deployment)
     found = [checks.configuration(deployment.config), *checks.demo_leftovers(deployment.config)]
+    found += checks.python(reach.python)
     found += checks.doors(*reach.doors())
     found += [finding async for finding in _inside(deployment, reach)]
     found += public_side.refusals(reach.refused())
     async with httpx.AsyncClient(headers={"user-agent": "yingda-doctor"}) as http:
         found += [finding async for finding in _address(public, reach.clock)]
+        if public and found[-1].grade is not Grade.FAIL:
+            found += [finding async for finding in proxy.front(http, public, deployment.config.listen.prefix)]
         return found + [finding async for finding in _accounts(deployment, reach.clock, public, http)]
 
 

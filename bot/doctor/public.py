@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -14,6 +13,7 @@ from bot.channels.wechat.settings import WHERE, WeChatSettings
 from bot.channels.wechat.signature import sign
 from bot.doctor.findings import NOTHING, Finding, Grade, Words, fail, ok, warn
 from bot.messages import Instant
+from bot.origins import hostname_of
 
 PATIENCE = 5.0
 ANY_SITE = "*"
@@ -146,7 +146,7 @@ def webchat(name: str, settings: WebChatSettings, public: str) -> Finding:
 
 
 def _here(origin: str) -> bool:
-    return urlsplit(origin).hostname in ("localhost", "127.0.0.1", "::1")
+    return hostname_of(origin) in ("localhost", "127.0.0.1", "::1")
 
 
 async def widget(http: httpx.AsyncClient, public: str) -> Finding:

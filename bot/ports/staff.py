@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from bot.cases import AgentReply, CaseLine, CaseView, Deed, Role, Session, StaffMember, Stray
+from bot.cases import (
+    MOST_LINES,
+    AgentReply,
+    CaseCounts,
+    CaseLine,
+    CaseView,
+    Deed,
+    Role,
+    Session,
+    StaffMember,
+    Stray,
+)
 from bot.health import AccountHealth
 from bot.messages import Instant, OutboxState
 
@@ -19,8 +30,13 @@ class HealthRoom(Protocol):
 class CaseBoard(Protocol):
     """The record, as the desk reads it."""
 
-    async def lines(self) -> list[CaseLine]:
-        """Every open case, in the order in which they should be taken."""
+    async def lines(self, reader: str = "", limit: int = MOST_LINES) -> list[CaseLine]:
+        """Open cases in the order in which they should be taken: those that `reader` has, and of the others the first
+        `limit`."""
+        ...
+
+    async def counts(self, reader: str) -> CaseCounts:
+        """How many cases are open, however few of them are read."""
         ...
 
     async def case(self, case_id: str) -> CaseView | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit
 
 from bot.errors import Mistake, SettingError
+from bot.origins import hostname_of
 
 
 def is_loopback(host: str) -> bool:
@@ -20,12 +20,12 @@ def is_loopback(host: str) -> bool:
 
 def checked_webhook(url: str, allow_remote: bool) -> str:
     """The address if pushes may go there. Raises SettingError for what is no address, or not this machine."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    host = hostname_of(url)
+    if not host or not url.startswith(("http://", "https://")):
         raise SettingError(Mistake("simulator", 0, "webhook", f"{url} is no address", "write http://127.0.0.1:..."))
-    if not allow_remote and not is_loopback(parts.hostname):
+    if not allow_remote and not is_loopback(host):
         mend = "simulate against this machine, or allow remote webhooks explicitly"
-        raise SettingError(Mistake("simulator", 0, "webhook", f"{parts.hostname} is not this machine", mend))
+        raise SettingError(Mistake("simulator", 0, "webhook", f"{host} is not this machine", mend))
     return url
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from queue import Queue
 from socket import socket
 from threading import Thread
-from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
@@ -22,6 +21,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bot.origins import hostname_of
 from bot.simulators.loopback import checked_host, is_loopback
 
 _FRAME = Path(__file__).parent / "page" / "assets"
@@ -109,8 +109,8 @@ def _with_headers(send: Send) -> Send:
 
 def _ours(headers: Headers) -> bool:
     origin = headers.get("origin")
-    host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
-    return is_loopback(host) and (origin is None or is_loopback(urlsplit(origin).hostname or ""))
+    host = hostname_of(f"//{headers.get('host', '')}")
+    return is_loopback(host) and (origin is None or is_loopback(hostname_of(origin)))
 
 
 class _Server(uvicorn.Server):

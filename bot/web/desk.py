@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 
 from bot.cases import AgentReply, CaseLine, CaseView, Deed, Session
@@ -38,6 +38,8 @@ api = APIRouter(prefix="/api/desk", tags=["desk"])
 Agent = Annotated[Session, Depends(Only(*WORKERS))]
 Parts = Annotated[SiteParts, Depends(parts_of)]
 MOST_STRAYS = 100
+SOME_LINES = 200
+Lines = Annotated[int, Query(ge=1, le=2_000)]
 MOST_ENDED = 50
 READ_AGAIN = 600.0  # seconds after which it is noted anew that somebody reads a case
 MOST_READ = 10_000
@@ -69,19 +71,23 @@ async def desk(request: Request, session: Agent) -> HTMLResponse:
 
 
 @api.get("/board")
-async def board(request: Request, session: Agent, parts: Parts) -> BoardSheet:
-    """Every open case, in the order in which they should be taken; what may not have arrived; the desk's hours."""
+async def board(request: Request, session: Agent, parts: Parts, limit: Lines = SOME_LINES) -> BoardSheet:
+    """The reader's cases and the first `limit` of the others, in the order in which they should be taken, and how many
+    there are; what may not have arrived; the desk's hours."""
     now, strays = parts.clock.now(), await parts.cases.strays.undelivered(MOST_STRAYS)
     language = reader_language(request)
     sheets = [stray_sheet(stray, parts.customer, language) for stray in strays]
     hours = parts.place.hours(language, now)
-    lines = await parts.cases.board.lines()
+    lines, counts = (
+        await parts.cases.board.lines(session.staff.id, limit),
+        await parts.cases.board.counts(session.staff.id),
+    )
     halted = [
         f"{fare.label}: {fare.explain(fare.standing.halted, language)}"
         for fare in await parts.fares()
         if fare.standing.halted
     ]
-    return BoardSheet(now, session.staff.id, lines, sheets, hours, halted)
+    return BoardSheet(now, session.staff.id, lines, sheets, hours, halted, counts, max(0, counts.open - len(lines)))
 
 
 @api.post("/ended")

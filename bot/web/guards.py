@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from starlette.datastructures import MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_LIMIT = 64 * 1024
@@ -30,6 +30,33 @@ HEADERS = {
 def policy(framed_by: str = "'none'", frames: str = "'none'") -> str:
     """A Content-Security-Policy. framed_by: who may show the page in a frame; frames: what it may show in its own."""
     return f"{_OWN_FILES}; frame-src {frames}; frame-ancestors {framed_by}"
+
+
+def refusal(status: int, code: str) -> Response:
+    """A request that is not even read, in both languages: nobody knows the reader's yet."""
+    return _safe(JSONResponse({"code": code, "words": _REFUSALS[code]}, status))
+
+
+def failure(path: str) -> Response:
+    """What is told of something that nobody expected: JSON for scripts, a line for people."""
+    for_machine = path.startswith(("/api/", "/webchat/"))
+    return _safe(
+        JSONResponse({"code": "failed", "words": _FAILED}, 500) if for_machine else PlainTextResponse(_FAILED, 500)
+    )
+
+
+def _safe(response: Response) -> Response:
+    response.headers.update({POLICY: policy(), **HEADERS, "cache-control": "no-store"})
+    return response
+
+
+_FAILED = "出错了，请稍后再试。 / Something went wrong. Please try again in a moment."
+_REFUSALS = {
+    "head": "请求头太长。 / The head of this request is too long.",
+    "cookies": "Cookie 太多，请清除本站的 Cookie 后重试。 / Too many cookies. Delete this site's, then try again.",
+    "host": "Host 请求头无法识别。 / The Host header names no host.",
+    "path": "没有这个地址。 / There is nothing here.",
+}
 
 
 class SafeHeaders:
@@ -68,27 +95,23 @@ class SmallBodies:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
-        body = await _read(receive)
-        if body is None:
-            await _TOO_LARGE(scope, receive, send)
-            return
-        whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        body = bytearray()
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return  # what came of it is not the whole
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > BODY_LIMIT:
+                await _TOO_LARGE(scope, receive, send)
+                return
+        whole: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
         async def replay() -> Message:
             return whole.pop() if whole else await receive()
 
         await self._app(scope, replay, send)
-
-
-async def _read(receive: Receive) -> bytes | None:
-    """The whole body; None once it is too large."""
-    body = bytearray()
-    while len(body) <= BODY_LIMIT:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            return bytes(body) if len(body) <= BODY_LIMIT else None
-    return None
 
 
 _TOO_LARGE = PlainTextResponse("内容太大。 / That is too large.\n", 413)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import BeforeValidator
 
+from bot import origins
 from bot.cases import Role, Session
 from bot.cookies import Cookie
 from bot.errors import Refused
@@ -19,6 +20,7 @@ from bot.web.parts import SiteParts
 from bot.web.refusals import FAILED
 from bot.web.sessions import SESSION_COOKIE, Anybody, Only, parts_of
 from bot.web.words import LANGUAGE_COOKIE, LANGUAGES
+from bot.wording import cleaned
 
 HOME = "/desk"
 KNOWN_COOKIE = Cookie("yingda_known")
@@ -30,7 +32,7 @@ router = APIRouter()
 Parts = Annotated[SiteParts, Depends(parts_of)]
 Stranger = Depends(Anybody())
 Staff = Annotated[Session, Depends(Only(*Role))]
-Field = Annotated[str, Form(max_length=200)]
+Field = Annotated[str, Form(max_length=200), BeforeValidator(cleaned)]
 
 
 @router.get("/", include_in_schema=False, dependencies=[Stranger])
@@ -86,9 +88,7 @@ async def choose_language(request: Request, language: Field, goes: Field = HOME)
 
 def own_path(goes: str) -> str:
     """`goes` if it is a path on this site, else home: a login never leads to a stranger's page."""
-    split = urlsplit(goes)
-    strange = split.scheme or split.netloc or not goes.startswith("/") or goes.startswith("//") or "\\" in goes
-    return HOME if strange or not goes.isprintable() else goes
+    return origins.own_path(goes, HOME)
 
 
 async def _may_try(request: Request, login: str, parts: SiteParts) -> bool:

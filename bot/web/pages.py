@@ -43,7 +43,7 @@ def page(
         language=language,
         place=parts_of(request).place,
         session=session,
-        path=request.url.path,
+        path=request.scope["path"],
         more=more,
     )
     return HTMLResponse(text, status, headers={"content-language": "zh-CN" if language == "zh" else "en"})

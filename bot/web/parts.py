@@ -58,13 +58,15 @@ class Showcase:
 @dataclass(frozen=True, slots=True)
 class Place:
     """The deployment as its staff see it. language: 'zh' or 'en', where a browser asks for neither. accounts: what
-    people call an account, by its name. demo: only in demo mode. hours: by the reader's language, now."""
+    people call an account, by its name. demo: only in demo mode. hours: by the reader's language, now. prefix: the path
+    below which all pages are, '' for none; links carry it, redirects and cookies get it on their way out."""
 
     timezone: str = "Asia/Shanghai"
     language: str = "zh"
     accounts: Mapping[str, str] = field(default_factory=dict)
     demo: Showcase | None = None
     hours: Callable[[str, Instant], DeskHours] = lambda _language, _now: DeskHours()
+    prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hmac
-from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
 
 from bot.cases import Role, Session
 from bot.cookies import Cookie
+from bot.origins import same_host
 from bot.web.parts import SiteParts
 
 SESSION_COOKIE = Cookie("yingda_session")
@@ -71,8 +71,7 @@ async def _form_token(request: Request) -> str:
 def _must_be_ours(request: Request) -> None:
     """A change names our own host as its origin (OWASP: verifying origin with standard headers).
 
-    Only hosts are compared: behind a balancer that ends TLS we do not see the scheme. A browser that sends no Origin
-    must at least say that the site is the same.
+    A browser that sends no Origin must at least say that the site is the same.
     """
     if request.method in _SAFE:
         return
@@ -80,7 +79,7 @@ def _must_be_ours(request: Request) -> None:
     if origin is None:
         ours = request.headers.get("sec-fetch-site") == "same-origin"
     else:
-        ours = urlsplit(origin).netloc == request.headers.get("host", "")
+        ours = same_host(origin, request.headers.get("host", ""))
     if not ours:
         raise HTTPException(403, "origin")
 
@@ -88,4 +87,5 @@ def _must_be_ours(request: Request) -> None:
 def _by_hand(request: Request) -> bool:
     """Whether a person does something: opens a page, or changes anything. What an open page reads by itself and its
     event stream are no work of anybody's, so that a desk left alone is idle (desk.idle_minutes)."""
-    return request.method not in _SAFE or not request.url.path.startswith("/api/")
+    path: str = request.scope["path"]
+    return request.method not in _SAFE or not path.startswith("/api/")

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
-from bot.cases import CaseEvent, CaseLine, CaseView, Outgoing, Stray, TurnTrace
+from bot.cases import CaseCounts, CaseEvent, CaseLine, CaseView, Outgoing, Stray, TurnTrace
 from bot.desk.handoff import HandoffCard, handoff_card
 from bot.errors import MemberSystemFailed
 from bot.messages import Author, Conversation, Customer, Instant, Limits, OutboxState, Said
 from bot.web.parts import CustomerDesk, DeskHours
+from bot.wording import cleaned
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
+Clean = BeforeValidator(cleaned)  # nothing reaches the record that it cannot carry
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000), Clean]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,9 @@ class StraySheet:
 
 @dataclass(frozen=True, slots=True)
 class BoardSheet:
-    """Every open case in the order of the queue, the newest strays, and whether the desk is open. `me`: the reader's
-    staff id; `now`: the record's time. halted: why accounts send nothing now, a sentence each."""
+    """The first open cases in the order of the queue, the newest strays, and whether the desk is open. `me`: the
+    reader's staff id, whose own cases are all here; `now`: the record's time. halted: why accounts send nothing now, a
+    sentence each. counts: of all open cases. more: how many of them are not among the lines."""
 
     now: Instant
     me: str
@@ -45,6 +48,8 @@ class BoardSheet:
     strays: list[StraySheet]
     hours: DeskHours
     halted: list[str]
+    counts: CaseCounts
+    more: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +105,22 @@ class Draft(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     text: Text
-    key: Annotated[str, StringConstraints(min_length=8, max_length=64)]
-    conversation: Annotated[str, StringConstraints(max_length=32)] = ""
+    key: Annotated[str, StringConstraints(min_length=8, max_length=64), Clean]
+    conversation: Annotated[str, StringConstraints(max_length=32), Clean] = ""
 
 
 class Writing(BaseModel):
     """Where somebody is writing a reply; '' where the customer spoke last."""
 
     model_config = ConfigDict(extra="forbid")
-    conversation: Annotated[str, StringConstraints(max_length=32)] = ""
+    conversation: Annotated[str, StringConstraints(max_length=32), Clean] = ""
 
 
 class Search(BaseModel):
     """In a body and not in the address: proxies log addresses, and names are nobody's business there."""
 
     model_config = ConfigDict(extra="forbid")
-    text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] = ""
+    text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), Clean] = ""
 
 
 class Note(BaseModel):
@@ -127,8 +132,8 @@ class Correction(BaseModel):
     """Which entry would have answered a customer's message; '' for none."""
 
     model_config = ConfigDict(extra="forbid")
-    message: Annotated[str, StringConstraints(min_length=1, max_length=32)]
-    entry: Annotated[str, StringConstraints(max_length=64)] = ""
+    message: Annotated[str, StringConstraints(min_length=1, max_length=32), Clean]
+    entry: Annotated[str, StringConstraints(max_length=64), Clean] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,21 +13,23 @@ from starlette.staticfiles import StaticFiles
 
 from bot.cases import Role, Session
 from bot.errors import AlreadyTaken, NotAllowed, Refused, Stale, Unavailable
+from bot.origins import own_path
 from bot.web import accounts, demo, desk, live, login, password
-from bot.web.guards import SafeHeaders, SmallBodies
+from bot.web.guards import SafeHeaders, SmallBodies, failure
 from bot.web.pages import STATIC, page, reader_language
 from bot.web.parts import SiteParts
 from bot.web.refusals import Refusals
 from bot.web.sessions import LoginNeeded, Only
 from bot.web.words import WORDS
 
+_SHOWN = 200  # signs of a header that are told
 documents = APIRouter()
 ROUTERS = (login.router, password.router, demo.router, accounts.router, desk.router, desk.api, live.router, documents)
 
 
 def create_site(parts: SiteParts) -> FastAPI:
     """Everything that staff see. Webhooks are no part of it."""
-    site = FastAPI(title="Yingda 应答", docs_url=None, redoc_url=None, openapi_url=None)
+    site = FastAPI(title="Yingda 应答", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     site.state.parts = parts
     site.state.pulse = live.Pulse(parts)
     site.state.refusals = Refusals(parts.door.audit, parts.clock)
@@ -39,7 +41,13 @@ def create_site(parts: SiteParts) -> FastAPI:
     site.add_middleware(SafeHeaders, framed_by="'self'" if parts.place.demo else "'none'")
     for kind in _PROBLEMS:
         site.add_exception_handler(kind, _answer)
+    site.add_exception_handler(Exception, _failed)
     return site
+
+
+async def _failed(request: Request, _problem: Exception) -> Response:
+    """Starlette raises the problem again afterwards, and the entrance counts it."""
+    return failure(request.scope["path"])
 
 
 @documents.get("/api/openapi.json", include_in_schema=False)
@@ -51,17 +59,22 @@ async def openapi(request: Request, _session: Annotated[Session, Depends(Only(*R
 
 async def _answer(request: Request, problem: Exception) -> Response:
     """An error as its reader wants it: JSON for the API, a page for people, the login for whoever is a stranger."""
-    for_machine = request.url.path.startswith("/api/")
+    path: str = request.scope["path"]
+    for_machine = path.startswith("/api/")
     if isinstance(problem, LoginNeeded) and not for_machine:
-        return RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
+        return RedirectResponse(f"/login?next={quote(path)}", 303)
     status, code, more = _reading(problem)
     if status in (403, 429):
         request.app.state.refusals.note(code, staff=getattr(request.state, "staff", ""))
+    if status == 404 and path.endswith("/") and (shorter := own_path(path.rstrip("/"), "")):
+        return RedirectResponse(quote(shorter), 303)  # a path alone: Starlette's own would name whatever Host was sent
+    if code == "origin" and (origin := request.headers.get("origin")):
+        code, more = "origin.host", {"origin": origin[:_SHOWN], "host": request.headers.get("host", "")[:_SHOWN]}
     words = WORDS[reader_language(request)]
     said = words.get(f"error.{code}", words.get(f"error.{status}", words["error.other"])).format_map(more)
     headers = {"retry-after": "2"} if status == 503 else {}
     if for_machine:
-        return JSONResponse({"code": code, "words": said, **more}, status, headers)
+        return JSONResponse({"code": code.partition(".")[0], "words": said, **more}, status, headers)
     return page(request, "error.html", more={"status": status, "said": said}, status=status)
 
 

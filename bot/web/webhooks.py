@@ -18,6 +18,7 @@ from bot.ports import Channel
 from bot.telemetry import count
 
 LARGEST_BODY = 64 * 1024
+_MOST_DIGITS = 20  # of a length; what is said to be longer shows itself while it is read
 PLATFORM_PATIENCE = 6.0  # seconds after which a platform has given up; WeChat does after 5
 Scope = Mapping[str, Any]
 Receive = Any
@@ -140,7 +141,7 @@ async def _read(scope: Scope, receive: Receive) -> RawRequest:
 
 def _length(headers: Mapping[str, str]) -> int:
     declared = headers.get("content-length", "0")
-    return int(declared) if declared.isdecimal() else 0
+    return int(declared) if declared.isdecimal() and len(declared) < _MOST_DIGITS else 0
 
 
 async def _respond(send: Send, response: RawResponse) -> None:

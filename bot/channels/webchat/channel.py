@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -24,7 +24,7 @@ from bot.messages import (
     Sent,
 )
 from bot.ports import LiveEvents
-from bot.wording import clean
+from bot.wording import cleaned
 
 TOPIC = "webchat"
 LARGEST_BODY = 64 * 1024
@@ -32,16 +32,12 @@ LONGEST_TEXT = 2_000  # characters
 JSON = "application/json"
 
 
-def _speakable(text: Any) -> Any:
-    return clean(text) if isinstance(text, str) else text
-
-
 class Line(BaseModel):
     """What a visitor says. `id` is made by their browser, once per line: sending it twice says it once."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
-    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), BeforeValidator(_speakable)]
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), BeforeValidator(cleaned)]
 
 
 class WebChatChannel:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from bot.channels.webchat.channel import TOPIC, address
 from bot.errors import Refused
+from bot.networks import UNKNOWN
 from bot.ports import LiveEvents, Mailbox
 
 BEAT = 1.0
 EACH = 8  # streams of one visitor: a ninth tab ends the oldest
 ALL = 4_000  # of this process
+NEARBY = 100  # of those, from one network
 REPLACED = "replaced"
 
 Box = tuple[str, str]
@@ -44,7 +47,7 @@ class Seat:
 
 
 class Full(Refused):
-    """No seat is left on this process; perhaps in a while, perhaps on another."""
+    """No seat is left on this process, or none for this network; perhaps in a while, perhaps on another."""
 
     def __init__(self) -> None:
         super().__init__(503, "full")
@@ -59,17 +62,19 @@ class Lookout:
         self._clock = clock
         self._seats: dict[Box, list[Seat]] = {}
         self._taken = 0
+        self._nearby: Counter[str] = Counter()
         self._marks: dict[Box, str] = {}
 
-    def room_for_one(self) -> None:
-        """Raises Full if every seat is taken."""
-        if self._taken >= ALL:
+    def room_for_one(self, network: str = UNKNOWN) -> None:
+        """Raises Full if every seat is taken, or every one that a network may have."""
+        if self._taken >= ALL or self._nearby[network] >= NEARBY:
             raise Full
 
     @contextmanager
-    def seat(self, box: Box) -> Iterator[Seat]:
+    def seat(self, box: Box, network: str = UNKNOWN) -> Iterator[Seat]:
         """A place to wait for news of this mailbox. A visitor's ninth ends their oldest."""
         seat = Seat()
+        self._nearby[network] += 1
         seats = self._seats.setdefault(box, [])
         sitting = [one for one in seats if not one.gone]
         if len(sitting) >= EACH:
@@ -80,6 +85,9 @@ class Lookout:
             yield seat
         finally:
             self._leave(box, seat)
+            self._nearby[network] -= 1
+            if not self._nearby[network]:
+                del self._nearby[network]
 
     async def run(self) -> None:
         """Until cancelled. Raises Unavailable: then whoever runs it begins again."""

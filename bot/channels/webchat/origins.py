@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from bot.channels.webchat.settings import ANYBODY
+from bot.origins import same_host
 
 _ALLOWED = {
     "access-control-allow-methods": "GET, POST",
@@ -25,7 +25,7 @@ class Caller:
 
 
 def caller_of(headers: Mapping[str, str], origins: Sequence[str]) -> Caller:
-    """Only hosts are compared for our own: behind a balancer that ends TLS we do not see the scheme.
+    """Whether our own page asks, and whether this site may.
 
     Browsers leave Origin out where a page reads from its own site, and say so in Sec-Fetch-Site. Whoever says nothing
     at all is no browser: it needs the token like everybody, but no permission for a site.
@@ -34,7 +34,7 @@ def caller_of(headers: Mapping[str, str], origins: Sequence[str]) -> Caller:
     if not origin:
         site = headers.get("sec-fetch-site", "same-origin")
         return Caller("", own=site in ("same-origin", "none"), allowed=site in ("same-origin", "none"))
-    own = urlsplit(origin).netloc == headers.get("host", "") != ""
+    own = same_host(origin, headers.get("host", ""))
     return Caller(origin, own, own or ANYBODY in origins or origin in origins)
 
 

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from bot.channels.webchat.channel import LARGEST_BODY, LONGEST_TEXT, WebChatChannel, bearer
+from bot.channels.webchat.crowd import Crowd
 from bot.channels.webchat.gate import Gate, Rate
 from bot.channels.webchat.lookout import Lookout
 from bot.channels.webchat.origins import Caller, caller_of, permission
@@ -37,6 +38,8 @@ SAYING_HERE = Rate(10.0, 100)  # those of everybody at one address: an office, a
 COMING = Rate(1.0, 30)  # tokens, by address
 LISTENING = Rate(0.5, 20)  # streams opened by one visitor
 SLOWEST_READER = 30.0  # seconds in which a browser must take what it is sent
+METHODS = {"": "POST", "visitor": "POST", "events": "GET"}  # of an account's paths
+LENGTH_DIGITS = len(str(LARGEST_BODY))
 PLAIN = {"x-content-type-options": "nosniff", "cache-control": "no-store", "referrer-policy": "no-referrer"}
 
 
@@ -54,12 +57,15 @@ class House:
 
 
 class WebChatRoom:
-    """All web chats of a deployment, by account. `lookout.run` is to go on beside it."""
+    """All web chats of a deployment, by account. `lookout.run` is to go on beside it. prefix: the path of the public
+    address below which we are."""
 
-    def __init__(self, channels: Mapping[str, WebChatChannel], house: House) -> None:
+    def __init__(self, channels: Mapping[str, WebChatChannel], house: House, prefix: str = "") -> None:
+        self._prefix = prefix
         self._channels = channels
         self._house = house
         self._gate = Gate(house.buckets)
+        self._crowd = Crowd(self._gate)
         self.lookout = Lookout(house.live, house.mailbox)
 
     def knows(self, path: str) -> bool:
@@ -70,7 +76,7 @@ class WebChatRoom:
         request = Request(scope, receive)
         caller = caller_of(request.headers, ())
         try:
-            parts = request.url.path.strip("/").split("/")
+            parts = request.scope["path"].strip("/").split("/")
             if parts[0] == "webchat" and len(parts) > 1 and parts[1] in self._channels:
                 channel = self._channels[parts[1]]
                 caller = caller_of(request.headers, channel.settings.origins)
@@ -78,7 +84,8 @@ class WebChatRoom:
             else:
                 response = self._show(request, parts)
         except Refused as refused:
-            count("refused", account=parts[1] if parts[-1] in self._channels else "", code=refused.code)
+            account = parts[1] if len(parts) > 1 and parts[1] in self._channels else ""
+            count("refused", account=account, code=refused.code)
             response = refusal(refused)
         except Unavailable:
             response = refusal(Refused(503, "unavailable"))
@@ -89,21 +96,16 @@ class WebChatRoom:
 
     async def _serve(self, visit: Visit, what: str) -> Response:
         """One account's own paths. A site that may not embed us is refused before anything else is looked at."""
-        method = visit.request.method
         if not visit.caller.allowed:
             raise Refused(403, "origin")
-        if method == "OPTIONS":
+        if visit.request.method == "OPTIONS":
             return Response(status_code=204, headers=permission(visit.caller, asked=True))
-        match method, what:
-            case "POST", "":
-                return await self._hear(visit)
-            case "POST", "visitor":
-                return await self._welcome(visit)
-            case "GET", "events":
-                return await self._listen(visit)
-            case _, ("" | "visitor" | "events"):
-                raise Refused(405, "method")
-        raise Refused(404, "path")
+        if what not in METHODS:
+            raise Refused(404, "path")
+        if visit.request.method != METHODS[what]:
+            raise Refused(405, "method")
+        answers = {"": self._hear, "visitor": self._welcome, "events": self._listen}
+        return await answers[what](visit)
 
     async def _hear(self, visit: Visit) -> Response:
         """202 once the line is in the record. Who is proved is counted first, so that a flood costs little."""
@@ -111,6 +113,7 @@ class WebChatRoom:
         handle = channel.visitors.who(visit.token)
         await self._gate.knock(f"webchat-say:{channel.name}:{handle}", SAYING)
         await self._gate.knock(f"webchat-from:{visit.network}", SAYING_HERE)
+        await self._crowd.writes(f"{channel.name} {handle}", visit.network)
         raw = RawRequest("POST", {}, visit.headers, await _body(visit.request), self._house.clock.now())
         parsed = channel.receive(raw)
         if isinstance(parsed, Messages):
@@ -130,6 +133,8 @@ class WebChatRoom:
             response = refusal(forged)
             visit.cookie.take_back(visit.request, response)
             return response
+        if f".{admitted.handle}." not in visit.token:  # an old token that has expired makes somebody new, too
+            await self._crowd.comes(visit.network)
         language = visit.language
         settings = channel.settings
         welcome = {
@@ -148,10 +153,10 @@ class WebChatRoom:
         """The stream. It takes its seat only once it is read."""
         handle = visit.channel.visitors.who(visit.token)
         await self._gate.knock(f"webchat-listen:{visit.channel.name}:{handle}", LISTENING)
-        self.lookout.room_for_one()
+        self.lookout.room_for_one(visit.network)
         box = (visit.channel.name, handle)
         after = seen_last(visit.request.headers.get("last-event-id", ""))
-        return stream(told(self._house.mailbox, self.lookout, box, after), PLAIN, SLOWEST_READER)
+        return stream(told(self._house.mailbox, self.lookout, box, after, visit.network), PLAIN, SLOWEST_READER)
 
     def _show(self, request: Request, parts: list[str]) -> Response:
         """The widget's script, and the page."""
@@ -162,7 +167,7 @@ class WebChatRoom:
             raise Refused(404, "path")
         if request.method not in ("GET", "HEAD"):
             raise Refused(405, "method")
-        return script(request) if is_script else page(request, account, self._channels[account].settings)
+        return script(request) if is_script else page(request, account, self._channels[account].settings, self._prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +205,8 @@ class Visit:
 
 async def _body(request: Request) -> bytes:
     """The whole body, refused as soon as it is known to be too large."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > LARGEST_BODY:
+    declared = request.headers.get("content-length", "").lstrip("0")
+    if declared.isdecimal() and (len(declared) > LENGTH_DIGITS or int(declared) > LARGEST_BODY):
         raise Refused(413, "too_large")
     body = bytearray()
     async for chunk in request.stream():

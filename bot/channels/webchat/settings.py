@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from bot.config import Settings
+from bot.origins import origin_of
 
 ANYBODY = "*"
 Words = Annotated[str, Field(min_length=1, max_length=80)]
@@ -17,12 +19,12 @@ def _as_browsers_send_it(origin: str) -> str:
     """RFC 6454: scheme, host and a port that is not the scheme's own; no path, in lower case."""
     if origin == ANYBODY:
         return origin
-    scheme, _, host = origin.partition("://")
-    if scheme not in ("http", "https") or not host or any(one in host for one in "/?#@ "):
+    known = origin_of(origin)
+    if known is None:
         raise ValueError("is no origin; write scheme and host alone, like https://www.brand.example, or '*'")
-    name, _, port = host.partition(":")
-    own = {"http": "80", "https": "443"}[scheme]
-    return f"{scheme}://{name.lower()}" + (f":{port}" if port and port != own else "")
+    port = int(origin.rpartition(":")[2]) if re.search(r":\d+$", origin) else 0
+    own = {"http": 80, "https": 443}[known.scheme]
+    return f"{known.scheme}://{known.host.name}" + (f":{port}" if port not in (0, own) else "")
 
 
 class Title(Settings):

@@ -12,6 +12,7 @@ from bot.channels.webchat.lookout import Box, Lookout
 from bot.errors import Unavailable
 from bot.mail import Line, Mail
 from bot.messages import Owner
+from bot.networks import UNKNOWN
 from bot.ports import Mailbox
 
 NEWEST = 2**31 - 1  # as large as a seq can become
@@ -26,11 +27,11 @@ def seen_last(last_event_id: str) -> int | None:
 
 
 async def told(
-    mailbox: Mailbox, lookout: Lookout, box: Box, after: int | None
+    mailbox: Mailbox, lookout: Lookout, box: Box, after: int | None, network: str = UNKNOWN
 ) -> AsyncGenerator[ServerSentEvent, None]:
     """Everything from `after` on, and what comes, until the reader goes or has opened too many other tabs."""
     state = ""
-    with lookout.seat(box) as seat:
+    with lookout.seat(box, network) as seat:
         while True:
             await seat.news()
             if seat.gone:

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, exists, func, or_, select, true
 
-from bot.cases import CaseEvent, CaseLine, CaseState, CaseView, Outgoing, TurnTrace
+from bot.cases import MOST_LINES, CaseCounts, CaseEvent, CaseLine, CaseState, CaseView, Outgoing, TurnTrace
 from bot.decisions import Candidate, Trace
 from bot.desk.moves import OPEN, WORKERS
 from bot.desk.queue import in_order
@@ -81,8 +81,11 @@ class Board:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def lines(self) -> list[CaseLine]:
-        return await self._database.read(_open_lines)
+    async def lines(self, reader: str = "", limit: int = MOST_LINES) -> list[CaseLine]:
+        return await self._database.read(lambda connection: _open_lines(connection, reader, limit))
+
+    async def counts(self, reader: str) -> CaseCounts:
+        return await self._database.read(lambda connection: _counts(connection, reader))
 
     async def case(self, case_id: str) -> CaseView | None:
         return await self._database.read(lambda connection: _view(connection, case_id, self._database.now(connection)))
@@ -106,9 +109,28 @@ def _found_by(search: str) -> ColumnElement[bool]:
     return or_(named, theirs, cases.c.id.startswith(search.lower(), autoescape=True))
 
 
-def _open_lines(connection: Connection) -> list[CaseLine]:
-    states = [state.value for state in OPEN]
-    return in_order(_line(row) for row in connection.execute(_LINES.where(cases.c.state.in_(states))))
+_is_open = cases.c.state.in_([state.value for state in OPEN])
+_is_waiting = cases.c.state == CaseState.WAITING.value
+_since = case((cases.c.waiting_since > 0, cases.c.waiting_since), else_=cases.c.opened_at)
+_waits = case((or_(cases.c.waiting_since > 0, _is_waiting), 0), else_=1)
+_QUEUE = (cases.c.priority.desc(), _waits, _since, cases.c.opened_at, cases.c.id)  # as bot.desk.queue.in_order
+
+
+def _open_lines(connection: Connection, reader: str, limit: int) -> list[CaseLine]:
+    """Which they are is asked first, because what was said last in a case takes a look of its own at each."""
+    holder = func.coalesce(cases.c.agent, "")
+    theirs = select(cases.c.id).where(_is_open, holder == reader).limit(limit) if reader else None
+    others = select(cases.c.id).where(_is_open, holder != reader if reader else true()).order_by(*_QUEUE).limit(limit)
+    ids = [id_ for wanted in (theirs, others) if wanted is not None for id_ in connection.execute(wanted).scalars()]
+    return in_order(_line(row) for row in connection.execute(_LINES.where(cases.c.id.in_(ids))))
+
+
+def _counts(connection: Connection, reader: str) -> CaseCounts:
+    """Of no reader, none is theirs."""
+    theirs = func.sum(case((cases.c.agent == reader, 1), else_=0))
+    waiting = func.sum(case((_is_waiting, 1), else_=0))
+    row = connection.execute(select(waiting, theirs, func.count()).select_from(cases).where(_is_open)).one()
+    return CaseCounts(int(row[0] or 0), int(row[1] or 0), int(row[2]))
 
 
 def _last_event(connection: Connection) -> Instant:

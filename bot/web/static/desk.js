@@ -8,8 +8,9 @@ import { showCase } from "./thread.js";
 
 const find = (id) => document.getElementById(id);
 const desk = find("desk");
-const state = { lines: [], ended: [], strays: [], tab: "waiting", open: null, sheet: null };
+const state = { lines: [], ended: [], strays: [], tab: "waiting", open: null, sheet: null, limit: 200, counts: {}, more: 0 };
 const LONG = 5 * 60, LATE = 15 * 60;
+const MOST = 2000; // lines that the server gives at once
 
 const tabs = {
   waiting: (line) => line.state === "waiting",
@@ -19,9 +20,11 @@ const tabs = {
 const shown = () => (state.tab === "ended" ? state.ended : state.tab === "strays" ? [] : state.lines.filter(tabs[state.tab]));
 
 async function readBoard() {
-  const board = await call("GET", "board");
+  const board = await call("GET", `board?limit=${state.limit}`);
   setNow(board.now);
   state.lines = board.lines;
+  state.counts = { waiting: board.counts.waiting, mine: board.counts.mine, all: board.counts.open };
+  state.more = board.more;
   state.strays = board.strays;
   showHours(board.hours);
   showHalted(board.halted);
@@ -40,22 +43,24 @@ function showList() {
   for (const button of document.querySelectorAll("[data-tab]")) {
     button.setAttribute("aria-pressed", String(button.dataset.tab === state.tab));
     const count = button.querySelector("[data-count]");
-    if (count) count.textContent = state.lines.filter(tabs[button.dataset.tab]).length;
+    if (count) count.textContent = state.counts[button.dataset.tab] ?? 0;
   }
   const items = state.tab === "strays" ? state.strays : shown().map((line) => ({ ...line, name: customerName(line), current: line.id === state.open }));
   keep(find("lines"), items, (item) => item.id, (item) => (state.tab === "strays" ? strayOf(item, refresh) : lineOf(item)));
   showStraysStrip(state.strays, state.tab === "strays");
   find("search").hidden = state.tab !== "ended";
   find("lines-empty").hidden = items.length > 0;
+  find("lines-more").hidden = state.more === 0 || !["waiting", "all"].includes(state.tab);
+  find("lines-more").textContent = say("list.more", { count: state.more });
   find("lines-empty").textContent = say(`list.empty.${state.tab}`);
-  const waiting = state.lines.filter(tabs.waiting).length;
+  const waiting = state.counts.waiting ?? 0;
   document.title = `${waiting ? `(${waiting}) ` : ""}${say("app.desk")} · Yingda 应答`;
   tick();
 }
 
 function lineOf(line) {
   const { name } = line;
-  const link = { class: "line", href: `/desk/cases/${line.id}`, "aria-current": String(line.current), onclick: follow };
+  const link = { class: "line", href: `${setting.prefix}/desk/cases/${line.id}`, "aria-current": String(line.current), onclick: follow };
   return h("li", {}, h("a", link,
     face(name, line.customer.id),
     h("span", { class: "top" }, h("span", { class: "name" }, name), waitOf(line)),
@@ -109,7 +114,7 @@ function tick() {
 
 /** Open a case and put it into the address; null goes back to the list. */
 function go(id, replace = false) {
-  history[replace ? "replaceState" : "pushState"](null, "", id ? `/desk/cases/${id}` : "/desk");
+  history[replace ? "replaceState" : "pushState"](null, "", `${setting.prefix}/desk${id ? `/cases/${id}` : ""}`);
   return open(id);
 }
 
@@ -229,7 +234,7 @@ async function refresh() {
 
 function listen() {
   const live = find("live");
-  const events = new EventSource("/api/desk/events");
+  const events = new EventSource(`${setting.prefix}/api/desk/events`);
   const show = (on) => { live.className = `live ${on ? "on" : "off"}`; live.textContent = on ? live.dataset.on : live.dataset.off; };
   events.addEventListener("changed", refresh);
   events.onopen = () => show(true);
@@ -277,6 +282,7 @@ for (const button of document.querySelectorAll("[data-tab]")) {
 let asking;
 find("sought").addEventListener("input", () => { clearTimeout(asking); asking = setTimeout(() => look("ended"), 250); });
 find("search").addEventListener("submit", (event) => { event.preventDefault(); look("ended"); });
+find("lines-more").addEventListener("click", () => { state.limit = Math.min(MOST, state.limit + 200); refresh(); });
 find("keys-open").addEventListener("click", keys["?"]);
 find("compose").addEventListener("written", refresh);
 window.addEventListener("popstate", () => open(location.pathname.split("/cases/")[1] ?? null));

@@ -106,7 +106,7 @@ export class Refused extends Error {
 export async function call(method, path, body) {
   let answer;
   try {
-    answer = await fetch(`/api/desk/${path}`, {
+    answer = await fetch(`${setting.prefix}/api/desk/${path}`, {
       method,
       headers: { "content-type": "application/json", "x-csrf-token": setting.csrf },
       body: body === undefined ? undefined : JSON.stringify(body),
@@ -114,7 +114,7 @@ export async function call(method, path, body) {
   } catch {
     throw new Refused(0, "network", say("error.network"));
   }
-  if (answer.status === 401) { location.assign(`/login?next=${encodeURIComponent(location.pathname)}`); }
+  if (answer.status === 401) { location.assign(`${setting.prefix}/login?next=${encodeURIComponent(location.pathname.slice(setting.prefix.length))}`); }
   const content = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Refused(answer.status, content.code, content.words ?? say("error.other"));
   return content;

@@ -56,7 +56,7 @@ FORGERIES: dict[str, Callable[[str], str]] = {
     "another seal": lambda token: token[:-2] + "AA",
     "cut": lambda token: token[:-1],
     "letters that are no digits": lambda token: token.replace(".6", ".٦"),
-    "very long": lambda token: token * 100,
+    "very long": lambda token: token * 50,
 }
 
 

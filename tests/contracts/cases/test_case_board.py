@@ -8,9 +8,9 @@ import pytest
 from case_stage import Desk
 from ground import MovableClock
 
-from bot.cases import CaseState
+from bot.cases import CaseCounts, CaseState
 from bot.messages import Author, Kind, Media, OutboxState, Reason
-from bot.stores.record.tables import conversations, identities
+from bot.stores.record.tables import cases, conversations, identities
 
 LONG = 36 * 3_600.0
 
@@ -97,3 +97,24 @@ def test_an_ended_case_is_found_by_its_customers_name_or_handle_or_its_id(desk: 
     search = {"name": "00% mill", "handle": handle[3:].upper(), "id": case}[how]
     assert [line.id for line in asyncio.run(desk.board.ended(search, 9))] == [case]
     assert asyncio.run(desk.board.ended("_", 9)) == []
+
+
+def test_a_long_list_is_read_in_part_and_counted_whole(desk: Desk, clock: MovableClock) -> None:
+    mine, opened = desk.mei, list[str]()
+    for number in range(6):
+        talk = desk.ground.conversation(desk.ground.customer())
+        desk.ground.hears(talk, f"line {number}")
+        opened.append(desk.ground.case(talk, priority=1 if number == 4 else 0))
+        clock.move(60)
+    desk.ground.change(cases, opened[5], agent=mine.id, state="claimed", waiting_since=0.0)
+    desk.ground.change(cases, opened[0], agent="somebody", state="claimed", waiting_since=0.0)
+    lines = asyncio.run(desk.board.lines(mine.id, 2))
+    assert [line.id for line in lines] == [opened[4], opened[1], opened[5]]
+    assert [line.said for line in lines] == ["line 4", "line 1", "line 5"]
+    everything = [line.id for line in asyncio.run(desk.board.lines())]
+    assert everything == [opened[4], opened[1], opened[2], opened[3], opened[0], opened[5]]
+    assert asyncio.run(desk.board.counts(mine.id)) == CaseCounts(4, 1, 6)
+
+
+def test_an_empty_list_counts_nothing(desk: Desk) -> None:
+    assert asyncio.run(desk.board.counts("nobody")) == CaseCounts(0, 0, 0)

@@ -162,3 +162,25 @@ def test_the_board_says_whether_the_desk_is_open(front: Front) -> None:
         assert hours == {"open": False, "until": "明天 09:00", "says": "同事下班了"}
 
     asyncio.run(story())
+
+
+def test_the_board_is_bounded_and_says_how_much_more_there_is(
+    front: Front, ground: Ground, clock: MovableClock
+) -> None:
+    opened = []
+    for number in range(5):
+        talk = ground.conversation(ground.customer(f"customer {number}"))
+        ground.hears(talk, "hello")
+        opened.append(ground.case(talk))
+        clock.move(1)
+
+    async def story() -> None:
+        mei = await front.claimed(opened[4])
+        board = (await mei.get("/api/desk/board?limit=2")).json()
+        assert [line["id"] for line in board["lines"]] == [opened[0], opened[1], opened[4]]
+        assert (board["counts"], board["more"]) == ({"waiting": 4, "mine": 1, "open": 5}, 2)
+        whole = (await mei.get("/api/desk/board")).json()
+        assert (len(whole["lines"]), whole["more"]) == (5, 0)
+        assert (await mei.get("/api/desk/board?limit=100000")).status_code == 400
+
+    asyncio.run(story())

@@ -75,11 +75,15 @@ def script(request: Request) -> Response:
     )
 
 
-def page(request: Request, account: str, settings: WebChatSettings) -> Response:
-    """The chat alone on a page of ours. Only our own script runs in it."""
+def page(request: Request, account: str, settings: WebChatSettings, prefix: str = "") -> Response:
+    """The chat alone on a page of ours. Only our own script runs in it. prefix: the path below which we are."""
     language = _chosen(request.query_params.get("language", ""), request.headers.get("accept-language", ""))
     text = _PAGES.get_template("chat.html").render(
-        account=account, language=language, title=getattr(settings.title, language), version=joined().version
+        account=account,
+        language=language,
+        title=getattr(settings.title, language),
+        version=joined().version,
+        prefix=prefix,
     )
     headers: Mapping[str, str] = {
         "content-security-policy": _POLICY,

@@ -7,7 +7,7 @@ const tag = document.currentScript || document.querySelector('script[src*="/webc
 
 function chat() {
   const { account, language: asked, title } = tag.dataset;
-  const home = new URL(tag.src).origin;
+  const home = new URL(".", tag.src).href.replace(/\/webchat\/$/, ""); // what stands before /webchat/widget.js
   const isPage = "page" in tag.dataset;
   const language = (asked || document.documentElement.lang || navigator.language).toLowerCase().startsWith("zh") ? "zh" : "en";
   const kept = storage(`yingda-${account}-`);
@@ -25,7 +25,7 @@ function chat() {
     close: () => turn(false),
   });
 
-  const line = lineTo(`${home}/webchat/${account}`, home === location.origin, kept, language, {
+  const line = lineTo(`${home}/webchat/${account}`, new URL(home).origin === location.origin, kept, language, {
     hello(welcome) {
       if (!title) view.entitle(welcome.title);
       view.welcome(welcome.welcome);

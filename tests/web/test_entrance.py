@@ -1,0 +1,147 @@
+"""What nobody expected is answered, counted and told without a private word; heads are bounded, prefixes handled."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from starlette.responses import PlainTextResponse, RedirectResponse
+
+from bot.telemetry import COUNTERS, PlainLine
+from bot.web.entrance import LONGEST_COOKIES, Entrance
+from bot.web.guards import HEADERS, POLICY, SmallBodies
+
+SECRET = "13800000000"
+
+
+async def breaks(scope: Any, receive: Any, send: Any) -> None:
+    raise ValueError(SECRET)
+
+
+async def breaks_late(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    raise ValueError(SECRET)
+
+
+async def echoes(scope: Any, receive: Any, send: Any) -> None:
+    cookies = [value.decode() for name, value in scope["headers"] if name == b"cookie"]
+    await PlainTextResponse("|".join([scope["scheme"], scope["path"], *cookies]))(scope, receive, send)
+
+
+def asked(app: Callable[..., Awaitable[None]], path: str = "/", **headers: str) -> httpx.Response:
+    async def story() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://desk.test") as http:
+            return await http.get(path, headers=headers)
+
+    return asyncio.run(story())
+
+
+def failed() -> float:
+    return float(COUNTERS["requests_failed"]._value.get())
+
+
+@pytest.mark.parametrize("path", ["/desk", "/api/desk/board", "/webchat/shop"])
+def test_what_nobody_expected_is_a_500_with_our_headers_and_counted(path: str) -> None:
+    before = failed()
+    answer = asked(Entrance(breaks), path)
+    assert answer.status_code == 500
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    assert "default-src 'none'" in answer.headers[POLICY]
+    assert "出错了" in answer.text
+    assert SECRET not in answer.text
+    assert failed() == before + 1
+
+
+def test_what_breaks_after_it_began_is_counted_and_not_begun_again() -> None:
+    before = failed()
+    heard: list[Any] = []
+
+    async def send(message: Any) -> None:
+        heard.append(message["type"])
+
+    async def story() -> None:
+        scope = {"type": "http", "scheme": "http", "path": "/", "query_string": b"", "headers": []}
+        await Entrance(breaks_late)(scope, asyncio.Queue().get, send)
+
+    asyncio.run(story())
+    assert heard == ["http.response.start"]
+    assert failed() == before + 1
+
+
+def test_the_log_says_where_it_broke_and_nothing_of_what_was_written(caplog: pytest.LogCaptureFixture) -> None:
+    asked(Entrance(breaks), "/login")
+    (record,) = [one for one in caplog.records if one.name == "bot.web.entrance"]
+    line = PlainLine().format(record)
+    assert record.levelno == logging.ERROR
+    assert "ValueError" in line
+    assert "test_entrance.py" in line
+    assert SECRET not in line
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({"cookie": "yingda_session=" + "a" * LONGEST_COOKIES}, 431, "cookies"),
+        ({"x-long": "a" * 70_000}, 431, "head"),
+        ({"host": "["}, 400, "host"),
+        ({"host": "a:99999"}, 400, "host"),
+    ],
+)
+def test_a_head_that_nobody_should_read_is_refused(headers: dict[str, str], status: int, code: str) -> None:
+    answer = asked(Entrance(breaks), **headers)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_of_many_cookies_only_ours_are_read() -> None:
+    others = "; ".join(f"_ga_{number}={'a' * 40}" for number in range(200))
+    mine = "__Host-yingda_session=abc; yingda_language=zh"
+    assert asked(Entrance(echoes), cookie=f"{others}; {mine}").text == f"http|/|{mine}"
+    assert asked(Entrance(echoes), cookie=f'{mine}; a="\\"').text == f"http|/|{mine}"
+    assert asked(Entrance(echoes), cookie=f"a=b; {mine}").text == f"http|/|a=b; {mine}"
+    assert asked(Entrance(echoes), cookie="b=\\").text == "http|/"
+
+
+def test_browsers_are_told_to_stay_with_https_where_people_come_by_it() -> None:
+    assert "strict-transport-security" not in asked(Entrance(echoes)).headers
+    answer = asked(Entrance(echoes, https=True))
+    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+    assert answer.text == "https|/"
+
+
+def test_a_prefix_is_taken_off_and_put_back_on() -> None:
+    async def leads(scope: Any, receive: Any, send: Any) -> None:
+        response = RedirectResponse("/desk", 303)
+        response.set_cookie("yingda_session", "a")
+        response.set_cookie("yingda_visitor_shop", "b", path="/webchat/shop")
+        response.set_cookie("__Host-yingda_session", "c", secure=True)
+        await response(scope, receive, send)
+
+    answer = asked(Entrance(leads, "/yingda"), "/yingda/")
+    assert answer.headers["location"] == "/yingda/desk"
+    paths = [cookie.partition("Path=")[2].partition(";")[0] for cookie in answer.headers.get_list("set-cookie")]
+    assert paths == ["/yingda", "/yingda/webchat/shop", "/"]
+    for path, inside in (("/yingda", "/"), ("/yingda/a", "/a"), ("/a", "/a"), ("/yingdao", "/yingdao")):
+        assert asked(Entrance(echoes, "/yingda"), path).text == f"http|{inside}"
+
+
+def test_a_body_that_breaks_off_is_not_taken_for_the_whole() -> None:
+    reached: list[str] = []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        reached.append("inside")
+
+    parts = [{"type": "http.request", "body": b"half", "more_body": True}, {"type": "http.disconnect"}]
+
+    async def receive() -> Any:
+        return parts.pop(0)
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    asyncio.run(SmallBodies(inner)({"type": "http", "method": "POST"}, receive, send))
+    assert reached == []
