@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,6 +74,35 @@ def test_what_was_counted_is_for_this_machine_or_for_whoever_has_the_token(produ
     assert asked(product, "/metrics", **proxied).status_code == 403
     assert asked(product, "/metrics", authorization="Bearer guess", **proxied).status_code == 403
     assert asked(product, "/metrics", authorization=f"Bearer {TOKEN}", **proxied).status_code == 200
+
+
+def yingda(product: Product, *words: str) -> str:
+    """What a verb prints, typed beside the running product."""
+    command = [sys.executable, "-m", "bot", *words, "--config", str(product.log.parent / "config.yaml")]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd=product.log.parent)
+    return ran.stdout
+
+
+def test_whoever_is_disabled_hears_nothing_more_and_holds_no_case_within_seconds(product: Product) -> None:
+    yingda(product, "user", "add", "mei", "--password", "seven owls at dusk")
+    says(product, follower(product), "人工")
+    mei, lead = Agent(product, "Mei ", "seven owls at dusk"), Agent(product, *DEMO_LOGIN)
+    (case,) = eventually(mei.board, "a case waits")
+    assert mei.does("claim", case["id"]).status_code == 200
+    with mei.browser.stream("GET", "/api/desk/events") as stream:
+        heard = stream.iter_lines()
+        assert next(heard) == "event: changed"
+        yingda(product, "user", "disable", "mei")
+        disabled_at = time.monotonic()
+        assert list(heard)
+        assert time.monotonic() - disabled_at < 6
+    (back,) = eventually(lambda: [one for one in lead.board() if one["state"] == "waiting"], "the case is back")
+    assert (back["id"], back["waiting_since"]) == (case["id"], case["waiting_since"])
+    assert mei.browser.get("/api/desk/board").status_code == 401
+    assert "claimed a case 接手会话" in yingda(product, "audit", "--login", "mei")
+    assert lead.does("resolve", case["id"]).status_code == 200
+    lead.leave()
+    mei.leave()
 
 
 def test_no_line_of_the_log_tells_what_was_written_or_by_whom(product: Product) -> None:

@@ -303,7 +303,7 @@ def test_leads_see_how_the_account_fares(shop: XShop) -> None:
     for login in ("lead", "agent"):
         session = shop.run(shop.staff.log_in(login, "a long password"))
         assert session is not None
-        cookie = f"{SESSION_COOKIE}={session[0]}"
+        cookie = f"{SESSION_COOKIE.name}={session[0]}"
         headers = {"cookie": cookie, "accept-language": "en"}
         seen[login] = x.call("GET", "/accounts", b"", **headers)
         board = x.call("GET", "/api/desk/board", b"", **headers).json()
