@@ -1,7 +1,7 @@
 // The desk: the list of cases, which one is open, what is done with it, keys, and staying up to date.
-import { call, channelName, customerName, face, h, keep, meet, moment, now, say, sayOr, setNow, setting, toast, waited } from "./ground.js";
+import { byInputMethod, call, channelName, customerName, face, h, keep, meet, moment, now, say, sayOr, setNow, setting, toast, waited } from "./ground.js";
 import { showAbout } from "./about.js";
-import { compose, showCompose } from "./compose.js";
+import { claimed, claiming, compose, showCompose } from "./compose.js";
 import { showHalted, showHours } from "./hours.js";
 import { showStraysStrip, strayOf } from "./strays.js";
 import { showCase } from "./thread.js";
@@ -16,6 +16,8 @@ const tabs = {
   mine: (line) => line.agent === setting.me,
   all: () => true,
 };
+/** The open case's line: as the case was read last, else as the list has it. */
+const current = () => state.sheet?.line ?? [...state.lines, ...state.ended].find((line) => line.id === state.open);
 const shown = () => (state.tab === "ended" ? state.ended : state.tab === "strays" ? [] : state.lines.filter(tabs[state.tab]));
 
 async function readBoard() {
@@ -119,8 +121,21 @@ async function open(id) {
   desk.dataset.room = id ? "case" : "list";
   desk.dataset.about = "";
   showList();
+  if (!state.sheet) showComing();
   if (id) await readCase();
-  else showSheet();
+}
+
+/** What the list knows of the case that is being read, so that what is typed meanwhile is already its own. */
+function showComing() {
+  const line = current();
+  state.coming = Boolean(line);
+  if (!line) { showSheet(); return; }
+  for (const id of ["head", "thread", "compose"]) find(id).hidden = false;
+  find("nothing").hidden = true;
+  find("case").classList.add("coming");
+  find("about").replaceChildren();
+  showHead({ line });
+  showCompose({ line, threads: [], partial: true }, true);
 }
 
 async function readCase() {
@@ -141,17 +156,21 @@ async function readCase() {
 
 function showSheet(fresh = false) {
   const { sheet } = state;
+  find("case").classList.remove("coming");
   for (const id of ["head", "handoff", "thread", "compose"]) find(id).hidden = !sheet;
   find("nothing").hidden = Boolean(sheet);
   find("about").replaceChildren();
   if (!sheet) return;
   showHead(sheet);
   showCase(sheet, fresh, sendAgain);
-  showCompose(sheet, fresh);
+  showCompose(sheet, fresh && !state.coming);
   showAbout(sheet);
 }
 
 function showHead({ line }) {
+  const told = JSON.stringify([line.id, line.state, line.agent, line.agent_name, line.reason, line.priority, line.waiting_since, line.ended_at, customerName(line)]);
+  if (find("head").dataset.shown === told) return; // made anew, its buttons would lose the focus
+  find("head").dataset.shown = told;
   const mine = line.agent === setting.me && line.state === "claimed";
   const mayEnd = line.state === "waiting" || mine || ["lead", "admin"].includes(setting.role);
   const ended = !["waiting", "claimed"].includes(line.state);
@@ -186,19 +205,21 @@ async function move(name) {
   const id = state.open;
   if (!id || state.moving) return;
   const next = neighbour(1) ?? neighbour(-1);
+  const moved = call("POST", `cases/${id}/${name.replace("_", "-")}`);
+  if (name === "claim") claiming(id, moved);
   state.moving = true;
   try {
-    await call("POST", `cases/${id}/${name.replace("_", "-")}`);
+    await moved;
     if (name !== "claim") toast(say(`act.done.${name}`));
     if (name === "resolve" || name === "hand_back") await go(next);
   } catch (refusal) {
     toast(refusal.message);
+    if (name === "claim") claimed();
   } finally {
     state.moving = false;
   }
   await refresh();
-  const writing = find("compose").contains(document.activeElement); // already began a note: leave them to it
-  if (name === "claim" && !writing && state.sheet?.line.agent === setting.me) compose("reply");
+  if (name === "claim") claimed();
 }
 
 async function sendAgain(piece) {
@@ -242,9 +263,9 @@ function listen() {
 const keys = {
   j: () => step(1),
   k: () => step(-1),
-  c: () => state.sheet?.line.state === "waiting" && move("claim"),
-  r: () => state.sheet && compose("reply"),
-  n: () => state.sheet && compose("note"),
+  c: () => current()?.state === "waiting" && move("claim"),
+  r: () => current() && compose("reply"),
+  n: () => current() && compose("note"),
   e: () => state.sheet?.line.agent === setting.me && move("resolve"),
   "?": () => find("keys").showModal(),
 };
@@ -265,6 +286,7 @@ function step(by) {
 }
 
 document.addEventListener("keydown", (event) => {
+  if (byInputMethod(event)) return;
   const writing = event.target.closest("input:not([type=radio]), textarea, select, dialog");
   if (event.key === "Escape" && writing) { event.target.blur(); find("case").focus(); return; }
   if (writing || event.metaKey || event.ctrlKey || event.altKey || !keys[event.key]) return;
