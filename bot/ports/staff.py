@@ -88,6 +88,10 @@ class Strays(Protocol):
         """The newest first."""
         ...
 
+    async def stray(self, outgoing_id: str) -> Stray | None:
+        """One of them, however many are newer."""
+        ...
+
     async def send_again(self, outgoing_id: str, by: StaffMember, state: OutboxState) -> None:
         """Once more, from `state` (PENDING or WAITING)."""
         ...

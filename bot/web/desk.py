@@ -177,8 +177,7 @@ async def typing(case_id: str, writing: Writing, session: Agent, parts: Parts) -
 @api.post("/undelivered/{outgoing_id}/send-again")
 async def send_stray_again(outgoing_id: str, session: Agent, parts: Parts) -> Done:
     """Send an in-doubt or failed message of no case once more: a person's decision, never the machine's."""
-    strays = await parts.cases.strays.undelivered(MOST_STRAYS)
-    stray = next((one for one in strays if one.id == outgoing_id), None)
+    stray = await parts.cases.strays.stray(outgoing_id)
     if stray is None:
         raise HTTPException(404, "outgoing")
     limits = parts.customer.limits(stray.conversation, parts.clock.now())
