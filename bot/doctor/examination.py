@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from pydantic import BaseModel
 from bot.channels.twitter.settings import TwitterSettings
 from bot.channels.webchat import WebChatSettings
 from bot.channels.wechat.settings import WeChatSettings
-from bot.config import Config, Deployment
+from bot.config import Config, Deployment, dates_that_never_come
 from bot.doctor import checks, tls, twitter, wechat
 from bot.doctor import public as public_side
 from bot.doctor.findings import Finding, Grade, Words
@@ -53,12 +54,17 @@ async def examine(load: Callable[[], Deployment], probes: Callable[[Deployment],
         return checks.setting_mistakes(mistaken)
     reach = probes(deployment)
     found = [checks.configuration(deployment.config), *checks.demo_leftovers(deployment.config)]
+    found += checks.setting_warnings(dates_that_never_come(deployment, _today(deployment.config, reach.clock())))
     found += checks.doors(*reach.doors())
     found += [finding async for finding in _inside(deployment, reach)]
     found += public_side.refusals(reach.refused())
     async with httpx.AsyncClient(headers={"user-agent": "yingda-doctor"}) as http:
         found += [finding async for finding in _address(public, reach.clock)]
         return found + [finding async for finding in _accounts(deployment, reach.clock, public, http)]
+
+
+def _today(config: Config, now: Instant) -> date:
+    return datetime.fromtimestamp(now, config.zone).date()
 
 
 async def _inside(deployment: Deployment, probes: Probes) -> AsyncIterator[Finding]:
