@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from bot.cases import AgentReply, CaseLine, CaseView, Role, Session, StaffMember, Stray
+from bot.cases import AgentReply, CaseLine, CaseView, Role, Session, Sought, StaffMember, Stray
 from bot.health import AccountHealth
 from bot.messages import Instant, OutboxState
 
@@ -30,6 +30,15 @@ class CaseBoard(Protocol):
     async def ended(self, search: str, limit: int) -> list[CaseLine]:
         """The cases that ended last, newest first. `search` '': all; else part of a customer's name or handle, or the
         beginning of a case's id."""
+        ...
+
+    async def open_with(self, words: Sequence[Sought], limit: int) -> list[CaseLine]:
+        """Open cases that every one of `words` finds, by a name, a handle, the beginning of their id or a label that
+        the desk shows; in the order in which they should be taken."""
+        ...
+
+    async def members(self, limit: int) -> list[str]:
+        """The ids of the members who proved who they are in open cases, the newest cases first."""
         ...
 
     async def pulse(self) -> Instant:

@@ -16,6 +16,7 @@ from bot.messages import Conversation, Limits, OutboxState
 from bot.web.live import tell
 from bot.web.pages import page, reader_language
 from bot.web.parts import SiteParts
+from bot.web.searching import sought
 from bot.web.sessions import Only, parts_of
 from bot.web.sheets import (
     BoardSheet,
@@ -38,6 +39,7 @@ Agent = Annotated[Session, Depends(Only(*WORKERS))]
 Parts = Annotated[SiteParts, Depends(parts_of)]
 MOST_STRAYS = 100
 MOST_ENDED = 50
+MOST_FOUND = 200
 
 
 @router.get("/desk", response_class=HTMLResponse)
@@ -67,6 +69,14 @@ async def board(request: Request, session: Agent, parts: Parts) -> BoardSheet:
 async def ended(search: Search, _session: Agent, parts: Parts) -> list[CaseLine]:
     """The cases that ended last, newest first, of customers with `text` in their name or handle; or a case by id."""
     return await parts.cases.board.ended(search.text, MOST_ENDED)
+
+
+@api.post("/open")
+async def open_cases(search: Search, _session: Agent, parts: Parts) -> list[CaseLine]:
+    """The open cases that every word of `text` finds: by a customer's name or handle, a case's id, or a label that the
+    desk shows of them in either language."""
+    words = await sought(search.text, parts)
+    return await parts.cases.board.open_with(words, MOST_FOUND) if words else []
 
 
 @api.get("/cases/{case_id}")

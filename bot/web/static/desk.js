@@ -8,7 +8,7 @@ import { showCase } from "./thread.js";
 
 const find = (id) => document.getElementById(id);
 const desk = find("desk");
-const state = { lines: [], ended: [], strays: [], tab: "waiting", open: null, sheet: null };
+const state = { lines: [], found: null, ended: [], strays: [], tab: "waiting", open: null, sheet: null };
 const LONG = 5 * 60, LATE = 15 * 60;
 
 const tabs = {
@@ -17,8 +17,8 @@ const tabs = {
   all: () => true,
 };
 /** The open case's line: as the case was read last, else as the list has it. */
-const current = () => state.sheet?.line ?? [...state.lines, ...state.ended].find((line) => line.id === state.open);
-const shown = () => (state.tab === "ended" ? state.ended : state.tab === "strays" ? [] : state.lines.filter(tabs[state.tab]));
+const current = () => state.sheet?.line ?? [...state.lines, ...(state.found ?? []), ...state.ended].find((line) => line.id === state.open);
+const shown = () => (state.tab === "ended" ? state.ended : state.tab === "strays" ? [] : (state.found ?? state.lines).filter(tabs[state.tab]));
 
 async function readBoard() {
   const board = await call("GET", "board");
@@ -27,15 +27,24 @@ async function readBoard() {
   state.strays = board.strays;
   showHours(board.hours);
   showHalted(board.halted);
-  if (state.tab === "ended") await search();
+  await search();
   showList();
 }
 
-/** The cases that ended last, or those of whom is sought. An answer that comes after a newer question is not shown. */
+/** What is sought, among open cases or ended ones. An answer that comes after a newer question is not shown. */
 async function search() {
-  const text = find("sought").value;
-  const lines = await call("POST", "ended", { text });
-  if (text === find("sought").value) state.ended = lines;
+  const [text, tab] = [find("sought").value, state.tab];
+  if (tab === "strays") return;
+  const lines = tab === "ended" ? await call("POST", "ended", { text }) : text.trim() && (await call("POST", "open", { text }));
+  if (text !== find("sought").value || tab !== state.tab) return;
+  if (tab === "ended") state.ended = lines;
+  else state.found = lines ? [...lines, ...shownSo(text, new Set(lines.map((line) => line.id)))] : null;
+}
+
+/** Cases of the list, beside those that the server found, whose customer is called so on this page alone. */
+function shownSo(text, found) {
+  const plain = text.trim().normalize("NFKC").toLowerCase();
+  return state.lines.filter((line) => !found.has(line.id) && ` ${customerName(line).toLowerCase()}`.includes(` ${plain}`));
 }
 
 function showList() {
@@ -47,9 +56,12 @@ function showList() {
   const items = state.tab === "strays" ? state.strays : shown().map((line) => ({ ...line, name: customerName(line), current: line.id === state.open }));
   keep(find("lines"), items, (item) => item.id, (item) => (state.tab === "strays" ? strayOf(item, refresh) : lineOf(item)));
   showStraysStrip(state.strays, state.tab === "strays");
-  find("search").hidden = state.tab !== "ended";
+  find("search").hidden = state.tab === "strays";
+  const seeks = say(state.tab === "ended" ? "list.search" : "list.search.open");
+  find("sought").placeholder = seeks;
+  find("sought").setAttribute("aria-label", seeks);
   find("lines-empty").hidden = items.length > 0;
-  find("lines-empty").textContent = say(`list.empty.${state.tab}`);
+  find("lines-empty").textContent = say(`list.empty.${state.found ? "ended" : state.tab}`);
   const waiting = state.lines.filter(tabs.waiting).length;
   document.title = `${waiting ? `(${waiting}) ` : ""}${say("app.desk")} · Yingda 应答`;
   tick();
@@ -273,7 +285,6 @@ const keys = {
 async function look(tab) {
   state.tab = tab;
   showList();
-  if (tab !== "ended") return;
   await search().catch((refusal) => toast(refusal.message));
   showList();
 }
@@ -297,8 +308,9 @@ for (const button of document.querySelectorAll("[data-tab]")) {
   button.addEventListener("click", () => look(button.dataset.tab));
 }
 let asking;
-find("sought").addEventListener("input", () => { clearTimeout(asking); asking = setTimeout(() => look("ended"), 250); });
-find("search").addEventListener("submit", (event) => { event.preventDefault(); look("ended"); });
+const seek = () => look(state.tab === "ended" ? "ended" : "all"); // whoever has it
+find("sought").addEventListener("input", () => { clearTimeout(asking); asking = setTimeout(seek, 250); });
+find("search").addEventListener("submit", (event) => { event.preventDefault(); seek(); });
 find("keys-open").addEventListener("click", keys["?"]);
 find("compose").addEventListener("written", refresh);
 window.addEventListener("popstate", () => open(location.pathname.split("/cases/")[1] ?? null));
