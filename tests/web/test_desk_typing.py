@@ -83,6 +83,8 @@ def test_the_enter_that_confirms_pinyin_sends_no_reply_and_its_escape_leaves_non
         expect(mei.get_by_role("log").get_by_text(f"您好 {browser}！", exact=True)).to_be_visible()
     mei.keyboard.press("Escape")
     expect(box_of(mei)).not_to_be_focused()
+    mei.keyboard.press("c")
+    expect(box_of(mei)).to_be_focused()
     assert replies(desk) == [f"您好 {browser}！" for browser in BROWSERS]
 
 

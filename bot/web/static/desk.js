@@ -275,7 +275,7 @@ function listen() {
 const keys = {
   j: () => step(1),
   k: () => step(-1),
-  c: () => current()?.state === "waiting" && move("claim"),
+  c: () => (current()?.state === "waiting" ? move("claim") : current()?.agent === setting.me && compose("reply")),
   r: () => current() && compose("reply"),
   n: () => current() && compose("note"),
   e: () => state.sheet?.line.agent === setting.me && move("resolve"),
