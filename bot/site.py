@@ -115,7 +115,10 @@ def edition_of(shelf: Shelf) -> int:
 
 def site_parts(yingda: Yingda) -> SiteParts:
     config, database = yingda.config, yingda.database
-    cases, opening = Cases(database), OpeningHours(config.desk.hours, config.desk.holidays, config.zone)
+    cases, opening = (
+        Cases(database),
+        OpeningHours(config.desk.hours, config.desk.holidays, config.zone, config.desk.days),
+    )
     labels = {account.name: account.label or account.name for account in config.accounts}
     places = {name: account_place(door) for name, door in yingda.doors.items()}
     return SiteParts(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,9 +20,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 from wechat_servers import Answer, tencent
 
 from bot.channels.webchat import WebChatSettings
+from bot.channels.webchat.widget import script
 from bot.channels.wechat import WeChatChannel
 from bot.channels.wechat.settings import WHERE, WeChatSettings
 from bot.doctor import Finding, Grade, public, tls, wechat
@@ -217,6 +222,44 @@ def test_a_widget_that_cannot_be_loaded_is_found() -> None:
     finding = asyncio.run(story())
     assert finding.grade is Grade.FAIL
     assert "404" in finding.what.en
+
+
+def looked_for(app: Any) -> Finding:
+    """What the doctor says of the widget at an address behind which `app` answers."""
+
+    async def story() -> Finding:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as there:
+            return await public.widget(there, "https://bot.brand.example")
+
+    return asyncio.run(story())
+
+
+def test_the_widget_as_it_is_served_can_be_loaded() -> None:
+    finding = looked_for(Starlette(routes=[Route("/webchat/widget.js", script)]))
+    assert finding.grade is Grade.OK
+    assert_in_both_languages(finding)
+
+
+@pytest.mark.parametrize("before", [0, 100_000, 1_000_000])
+def test_the_doctor_reads_an_answer_as_far_as_it_needs(before: int) -> None:
+    assert looked_for(PlainTextResponse("x" * before + "yingda-chat")).grade is Grade.OK
+    assert looked_for(PlainTextResponse("x" * before)).grade is Grade.FAIL
+
+
+def test_an_answer_without_an_end_is_not_read_for_ever() -> None:
+    async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"x" * 65_536)
+                await writer.drain()
+
+    async def story() -> public.Reply:
+        async with await asyncio.start_server(endless, "127.0.0.1", 0) as server, httpx.AsyncClient() as http:
+            return await public.ask(http, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+
+    reply = asyncio.run(story())
+    assert (reply.status, len(reply.body)) == (200, public.LONGEST)
 
 
 def test_an_address_that_wechat_does_not_know_is_told_with_what_wechat_saw() -> None:

@@ -88,6 +88,11 @@ class Chats:
         self._thread.start()
         eventually(lambda: self._server.started, "the server is up", 30)
 
+    def streams(self) -> int:
+        """How many answers the server has begun and not ended; while nothing else is asked, the visitors' streams."""
+        cycles = [getattr(one, "cycle", None) for one in list(self._server.server_state.connections)]
+        return len([cycle for cycle in cycles if cycle is not None and not cycle.response_complete])
+
     def stop(self) -> None:
         """At once: connections are cut."""
         self._server.force_exit = True

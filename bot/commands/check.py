@@ -19,7 +19,7 @@ from bot.commands.following import follow
 from bot.commands.ground import DEFAULT, AsJson, ConfigPath, deployment_with_channels, out, spoken
 from bot.commands.knowing import Known, known, live
 from bot.commands.progress import Show, progress
-from bot.config import Deployment
+from bot.config import Deployment, dates_that_never_come
 from bot.errors import SettingError
 from bot.intents.examining import AT_ONCE, reactions
 from bot.intents.skills import SKILLS
@@ -104,7 +104,9 @@ def examine(ready: Deployment, wanted: Wanted, show: Show) -> Checked:
         confusions=(basis.edition.confusions or ()) if basis else (),
         statuses=statuses or {},
     )
-    found = check(base, [*mistakes, *wrong], datetime.now(ready.config.zone).date(), outlook)
+    today = datetime.now(ready.config.zone).date()
+    found = check(base, [*mistakes, *wrong], today, outlook)
+    found += [Finding(Severity.WARNING, mistake) for mistake in dates_that_never_come(ready, today)]
     judged = _judged(cases, basis, show) if basis else []
     verdicts = Counter(one.verdict for one in judged)
     return Checked([*found, *regression.findings(judged)], basis.source if basis else "", verdicts, statuses)

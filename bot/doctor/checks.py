@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from bot.chinese import in_chinese
 from bot.config import Config
-from bot.doctor.findings import Finding, Words, fail, ok, warn
+from bot.doctor.findings import Finding, Grade, Words, fail, ok, warn
 from bot.errors import Mistake, SettingError
 from bot.messages import Instant
 from bot.origins import hostname_of
@@ -23,6 +24,11 @@ WEB_PORTS = {"http": 80, "https": 443}
 def setting_mistakes(error: SettingError) -> list[Finding]:
     """One finding per mistake in a file that a person wrote."""
     return [_mistake(mistake) for mistake in error.mistakes]
+
+
+def setting_warnings(mistakes: Sequence[Mistake]) -> list[Finding]:
+    """The same of what is allowed and was hardly meant."""
+    return [replace(_mistake(mistake), grade=Grade.WARN) for mistake in mistakes]
 
 
 def _mistake(mistake: Mistake) -> Finding:

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from pydantic import BaseModel
 from bot.channels.twitter.settings import TwitterSettings
 from bot.channels.webchat import WebChatSettings
 from bot.channels.wechat.settings import WeChatSettings
-from bot.config import Config, Deployment
+from bot.config import Config, Deployment, dates_that_never_come
 from bot.doctor import checks, proxy, tls, twitter, wechat
 from bot.doctor import public as public_side
 from bot.doctor.findings import Finding, Grade, Words
@@ -59,6 +60,7 @@ async def examine(load: Callable[[], Deployment], probes: Callable[[Deployment],
     reach = probes(deployment)
     found = [checks.configuration(deployment.config), *checks.demo_leftovers(deployment.config)]
     found += checks.python(reach.python)
+    found += checks.setting_warnings(dates_that_never_come(deployment, _today(deployment.config, reach.clock())))
     found += checks.doors(*reach.doors())
     found += [finding async for finding in _inside(deployment, reach)]
     found += public_side.refusals(reach.refused())
@@ -67,6 +69,10 @@ async def examine(load: Callable[[], Deployment], probes: Callable[[Deployment],
         if public and found[-1].grade is not Grade.FAIL:
             found += [finding async for finding in proxy.front(http, public, deployment.config.listen.prefix)]
         return found + [finding async for finding in _accounts(deployment, reach.clock, public, http)]
+
+
+def _today(config: Config, now: Instant) -> date:
+    return datetime.fromtimestamp(now, config.zone).date()
 
 
 async def _inside(deployment: Deployment, probes: Probes) -> AsyncIterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from bot.messages import Instant
 from bot.origins import hostname_of
 
 PATIENCE = 5.0
+LONGEST = 1 << 20  # bytes read of an answer: many times the widget, and an end for what has none
 ANY_SITE = "*"
 _TOKEN = Words(
     f"公众平台与 config.yaml 中的 token 必须一字不差：{WHERE}",
@@ -59,11 +61,21 @@ class Reply:
 
 
 async def ask(http: httpx.AsyncClient, url: str, query: Mapping[str, str] | None = None) -> Reply:
+    """The whole answer, up to LONGEST bytes. What comes so slowly that it takes twice PATIENCE is no answer."""
     try:
-        response = await http.get(url, params=query, timeout=PATIENCE, follow_redirects=False)
-    except (httpx.HTTPError, httpx.InvalidURL) as lost:
+        async with asyncio.timeout(2 * PATIENCE), http.stream("GET", url, params=query, timeout=PATIENCE) as response:
+            return Reply(response.status_code, await _text(response))
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as lost:
         return Reply(None, type(lost).__name__)
-    return Reply(response.status_code, response.text[:4096])
+
+
+async def _text(response: httpx.Response) -> str:
+    read = bytearray()
+    async for chunk in response.aiter_bytes():
+        read += chunk
+        if len(read) >= LONGEST:
+            break
+    return bytes(read[:LONGEST]).decode("utf-8", errors="replace")
 
 
 async def handshake(http: httpx.AsyncClient, public: str, name: str, settings: WeChatSettings, now: Instant) -> Finding:

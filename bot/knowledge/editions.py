@@ -105,6 +105,10 @@ class Edition:
         """A phrase with its placeholders filled. Raises TypeError if `values` are not what the phrase declares."""
         return render(name, self.phrases[name].said_in(language), values)
 
+    def phrase_if_any(self, name: str, language: str, /, **values: Value) -> str:
+        """The same of a phrase that a base may lack; '' if it does."""
+        return self.phrase(name, language, **values) if name in self.phrases else ""
+
     def day(self, now: Instant) -> date:
         """The date on the deployment's calendar."""
         return datetime.fromtimestamp(now, ZoneInfo(self.timezone)).date()

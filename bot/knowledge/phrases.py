@@ -1,7 +1,7 @@
 """The phrases that code says, with their typed placeholders. Code names them here, editors write them in phrases.yaml.
 
 Whoever needs a new phrase declares it in `DECLARED`; a knowledge base without it, or with other placeholders, does
-not load.
+not load. One that came later stands in `OPTIONAL` and may be absent: bases and editions from before go on as they did.
 """
 
 from __future__ import annotations
@@ -92,12 +92,18 @@ DECLARED: Mapping[str, Placeholders] = MappingProxyType(
         "sms.code": {"code": text, "minutes": count},
     }
 )
+OPTIONAL: Mapping[str, Placeholders] = MappingProxyType(
+    {
+        "hours.day": {"day": text, "times": text},
+        "hours.day_closed": {"day": text, "opens": text},
+    }
+)
 FAMILIES = ("tier.",)  # named by the member system's codes: any number of them, without placeholders
 
 
 def placeholders(name: str) -> Placeholders | None:
     """What the phrase of this name takes; None if there is no such phrase."""
-    return NONE if name.startswith(FAMILIES) else DECLARED.get(name)
+    return NONE if name.startswith(FAMILIES) else DECLARED.get(name, OPTIONAL.get(name))
 
 
 def render(name: str, wording: str, values: Mapping[str, Value]) -> str:

@@ -14,6 +14,7 @@ from bot.cases import (
     Deed,
     Role,
     Session,
+    Sought,
     StaffMember,
     Stray,
 )
@@ -46,6 +47,15 @@ class CaseBoard(Protocol):
     async def ended(self, search: str, limit: int) -> list[CaseLine]:
         """The cases that ended last, newest first. `search` '': all; else part of a customer's name or handle, or the
         beginning of a case's id."""
+        ...
+
+    async def open_with(self, words: Sequence[Sought], limit: int) -> list[CaseLine]:
+        """Open cases that every one of `words` finds, by a name, a handle, the beginning of their id or a label that
+        the desk shows; in the order in which they should be taken."""
+        ...
+
+    async def members(self, limit: int) -> list[str]:
+        """The ids of the members who proved who they are in open cases, the newest cases first."""
         ...
 
     async def pulse(self) -> Instant:
@@ -102,6 +112,10 @@ class Strays(Protocol):
 
     async def undelivered(self, limit: int) -> list[Stray]:
         """The newest first."""
+        ...
+
+    async def stray(self, outgoing_id: str) -> Stray | None:
+        """One of them, however many are newer."""
         ...
 
     async def send_again(self, outgoing_id: str, by: StaffMember, state: OutboxState) -> None:

@@ -17,6 +17,7 @@ from bot.messages import NOWHERE, Conversation, Instant, Limits, OutboxState
 from bot.web.live import tell
 from bot.web.pages import page, reader_language
 from bot.web.parts import SiteParts
+from bot.web.searching import sought
 from bot.web.sessions import Only, parts_of
 from bot.web.sheets import (
     BoardSheet,
@@ -41,6 +42,7 @@ MOST_STRAYS = 100
 SOME_LINES = 200
 Lines = Annotated[int, Query(ge=1, le=2_000)]
 MOST_ENDED = 50
+MOST_FOUND = 200
 READ_AGAIN = 600.0  # seconds after which it is noted anew that somebody reads a case
 MOST_READ = 10_000
 
@@ -100,6 +102,14 @@ async def ended(search: Search, _session: Agent, parts: Parts) -> list[CaseLine]
 async def here(_session: Agent) -> Done:
     """Somebody sits at the page: asked at most once a minute while keys and pointer are used."""
     return Done()
+
+
+@api.post("/open")
+async def open_cases(search: Search, _session: Agent, parts: Parts) -> list[CaseLine]:
+    """The open cases that every word of `text` finds: by a customer's name or handle, a case's id, or a label that the
+    desk shows of them in either language."""
+    words = await sought(search.text, parts)
+    return await parts.cases.board.open_with(words, MOST_FOUND) if words else []
 
 
 @api.get("/cases/{case_id}")
@@ -218,8 +228,7 @@ async def typing(case_id: str, writing: Writing, session: Agent, parts: Parts) -
 @api.post("/undelivered/{outgoing_id}/send-again")
 async def send_stray_again(outgoing_id: str, session: Agent, parts: Parts) -> Done:
     """Send an in-doubt or failed message of no case once more: a person's decision, never the machine's."""
-    strays = await parts.cases.strays.undelivered(MOST_STRAYS)
-    stray = next((one for one in strays if one.id == outgoing_id), None)
+    stray = await parts.cases.strays.stray(outgoing_id)
     if stray is None:
         raise HTTPException(404, "outgoing")
     limits = parts.customer.limits(stray.conversation, parts.clock.now())

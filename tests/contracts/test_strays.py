@@ -79,6 +79,19 @@ def test_what_is_in_doubt_or_failed_without_a_case_is_listed_newest_first(
     assert asyncio.run(desk.strays.undelivered(1)) == listed[:1]
 
 
+def test_one_is_found_however_many_are_newer(desk: Desk, clock: MovableClock, talk: str) -> None:
+    rows = []
+    for number in range(3):
+        clock.move(1)
+        rows.append(desk.ground.answers(talk, f"{number}", "entry", OutboxState.FAILED))
+    found = asyncio.run(desk.strays.stray(rows[0]))
+    assert found is not None
+    assert (found.id, found.text) == (rows[0], "0")
+    desk.decide("leave", rows[0])
+    assert asyncio.run(desk.strays.stray(rows[0])) is None
+    assert asyncio.run(desk.strays.stray("no such message")) is None
+
+
 def test_what_stands_in_an_open_case_is_decided_there(desk: Desk, talk: str) -> None:
     row = desk.ground.answers(talk, "您好", "small.hello", OutboxState.FAILED)
     desk.ground.case(talk)

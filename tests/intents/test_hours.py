@@ -10,31 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from linking_stage import shipped_words, turn_of
+from office_hours import OFFICE, SHANGHAI, TALK, WEEKDAYS, Week, at, clock
 
 from bot.config import Days, Desk
 from bot.decisions import Answer, HandOff
 from bot.intents.hours import HoursSkill
 from bot.intents.opening import OpeningHours
 from bot.intents.person import PersonSkill
-from bot.messages import Conversation, Identity, Reason
+from bot.messages import Reason
 
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 NEW_YORK = ZoneInfo("America/New_York")
-Week = dict[Days, list[str]]
-WEEKDAYS: tuple[Days, ...] = ("mon", "tue", "wed", "thu", "fri")
 ALL_DAYS: tuple[Days, ...] = (*WEEKDAYS, "sat", "sun")
-OFFICE: Week = {day: ["09:00-17:00"] for day in WEEKDAYS}
-TALK = Conversation("v1", "tea", "wechat", Identity("i1", "c1", "tea", "openid"))
-
-
-def at(text: str, zone: ZoneInfo = SHANGHAI) -> float:
-    """'2026-03-13 16:30' (a Friday) on the clocks of `zone`."""
-    return datetime.fromisoformat(text).replace(tzinfo=zone).timestamp()
-
-
-def clock(instant: float | None, zone: ZoneInfo = SHANGHAI) -> str:
-    assert instant is not None
-    return datetime.fromtimestamp(instant, zone).strftime("%Y-%m-%d %H:%M")
 
 
 def office(*holidays: str, hours: Week | None = None, zone: ZoneInfo = SHANGHAI) -> OpeningHours:

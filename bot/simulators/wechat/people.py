@@ -85,7 +85,9 @@ class People:
         return list(self._followers.values())
 
     def with_phone(self, phone: str) -> Follower | None:
-        return next((one for one in self._followers.values() if one.phone == phone), None)
+        """Whose number this is, however either side writes it: '138 0013-8000' and '+86 13800138000' are the same."""
+        wanted = _digits(phone)
+        return next((one for one in self._followers.values() if wanted and _digits(one.phone) == wanted), None)
 
     def chat(self, openid: str) -> list[Line]:
         """Raises UnknownFollower."""
@@ -98,6 +100,12 @@ class People:
         """Add a line, or replace the one with its id."""
         self._chats[line.openid][line.id] = line
         return line
+
+
+def _digits(phone: str) -> str:
+    """A number by its digits; China's own prefix may be left out."""
+    digits = "".join(sign for sign in phone if sign.isdecimal())
+    return digits.removeprefix("86") if len(digits) == 13 else digits
 
 
 def _openid(app_id: str, name: str) -> str:

@@ -296,11 +296,12 @@ class Platform:
         self.faults.set(faults)
 
     def deliver_text(self, phone: str, text: str, key: str) -> bool:
-        """Let a text message arrive on a phone; False if `key` has arrived before."""
+        """Let a text message arrive on the phone with its number, if anybody has it; False if `key` came before."""
         owner = self._people.with_phone(phone)
         sms = Sms(key, phone, text, self.clock.now(), owner.openid if owner else "")
         new = self.sms.accept(sms)
-        self.note(Call(sms.at, "sms", "sms", "ok" if new else "repeated", sms.openid))
+        outcome = "repeated" if not new else "ok" if owner else "nobody"
+        self.note(Call(sms.at, "sms", phone, outcome, sms.openid))
         if new:
             self.live.tell("sms", sms)
         return new

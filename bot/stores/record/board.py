@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, case, exists, func, or_, select, true
 
-from bot.cases import MOST_LINES, CaseCounts, CaseEvent, CaseLine, CaseState, CaseView, Outgoing, TurnTrace
+from bot.cases import MOST_LINES, CaseCounts, CaseEvent, CaseLine, CaseState, CaseView, Outgoing, Sought, TurnTrace
 from bot.decisions import Candidate, Trace
 from bot.desk.moves import OPEN, WORKERS
 from bot.desk.queue import in_order
@@ -17,6 +17,7 @@ from bot.desk.thread import gravest, merged
 from bot.messages import Author, Conversation, Customer, Instant, Kind, Media, OutboxState, Reason, Said
 from bot.stores.record.database import Database
 from bot.stores.record.rows import CONVERSATION, conversation_of, media_of
+from bot.stores.record.searching import labelled
 from bot.stores.record.tables import (
     cases,
     conversations,
@@ -96,6 +97,21 @@ class Board:
             wanted = wanted.where(_found_by(search))
         return await self._database.read(lambda connection: [_line(row) for row in connection.execute(wanted)])
 
+    async def open_with(self, words: Sequence[Sought], limit: int) -> list[CaseLine]:
+        def work(connection: Connection) -> list[CaseLine]:
+            now = self._database.now(connection)
+            found = [or_(_found_by(word.text), *labelled(word, now)) for word in words]
+            wanted = _LINES.where(cases.c.state.in_([state.value for state in OPEN]), *found)
+            newest = wanted.order_by(cases.c.opened_at.desc(), cases.c.id.desc()).limit(limit)
+            return in_order(_line(row) for row in connection.execute(newest))
+
+        return await self._database.read(work)
+
+    async def members(self, limit: int) -> list[str]:
+        return await self._database.read(
+            lambda connection: _proven_members(connection, self._database.now(connection), limit)
+        )
+
     async def pulse(self) -> Instant:
         return await self._database.read(_last_event)
 
@@ -131,6 +147,20 @@ def _counts(connection: Connection, reader: str) -> CaseCounts:
     waiting = func.sum(case((_is_waiting, 1), else_=0))
     row = connection.execute(select(waiting, theirs, func.count()).select_from(cases).where(_is_open)).one()
     return CaseCounts(int(row[0] or 0), int(row[1] or 0), int(row[2]))
+
+
+def _proven_members(connection: Connection, now: Instant, limit: int) -> list[str]:
+    theirs = (
+        select(identities.c.member_id, func.max(cases.c.opened_at))
+        .join(conversations, conversations.c.identity_id == identities.c.id)
+        .join(cases, or_(cases.c.id == conversations.c.case_id, cases.c.conversation_id == conversations.c.id))
+        .where(cases.c.state.in_([state.value for state in OPEN]))
+        .where(identities.c.member_id.is_not(None), identities.c.verified_until > now)
+        .group_by(identities.c.member_id)
+        .order_by(func.max(cases.c.opened_at).desc(), identities.c.member_id)
+        .limit(limit)
+    )
+    return [row.member_id for row in connection.execute(theirs)]
 
 
 def _last_event(connection: Connection) -> Instant:

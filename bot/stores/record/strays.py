@@ -44,7 +44,11 @@ class RecordStrays:
         self._database = database
 
     async def undelivered(self, limit: int) -> list[Stray]:
-        return await self._database.read(lambda connection: _undelivered(connection, limit))
+        return await self._database.read(lambda connection: _found(connection, _STRAYS.limit(limit)))
+
+    async def stray(self, outgoing_id: str) -> Stray | None:
+        this = _STRAYS.where(outbox.c.id == outgoing_id)
+        return await self._database.read(lambda connection: next(iter(_found(connection, this)), None))
 
     async def send_again(self, outgoing_id: str, by: StaffMember, state: OutboxState) -> None:
         await self._decide(outgoing_id, by, lambda connection, loose: send_once_more(connection, loose, by, state))
@@ -61,8 +65,8 @@ class RecordStrays:
         await self._database.write(work)
 
 
-def _undelivered(connection: Connection, limit: int) -> list[Stray]:
-    rows = connection.execute(_STRAYS.limit(limit)).all()
+def _found(connection: Connection, wanted: Select[Any]) -> list[Stray]:
+    rows = connection.execute(wanted).all()
     talks = seen(connection, sorted({row.conversation_id for row in rows}))
     return [_stray(row, talks[row.conversation_id]) for row in rows]
 

@@ -1,26 +1,47 @@
 // Where an agent writes: to the customer or to colleagues, counted as the platform counts.
-import { accountName, call, channelName, h, moment, say, setting, toast } from "./ground.js";
+import { accountName, byInputMethod, call, channelName, h, moment, say, setting, toast } from "./ground.js";
 
 const TYPING = 15_000; // how long the platforms show it
 
 const find = (id) => document.getElementById(id);
 const form = find("compose"), draft = find("draft"), to = find("to");
+const typed = new Map(); // the draft of each box: one per case, for a reply and for a note
+const leaving = new Map(); // what left each box and is not yet taken by the server, oldest first
 let sheet = null;
-let key = "";
+let claim = null; // a claim that is on its way: { id, made }
+let refused = { text: "", key: "" }; // what was sent last and came back
+let composing = false; // an input method is at work in the box
 let shownTyping = 0; // until when the customer sees that somebody writes, in this page's milliseconds
 
 const mode = () => form.elements.mode.value;
-const store = () => `draft-${setting.me}-${sheet.line.id}-${mode()}`;
-const mine = () => sheet.line.agent === setting.me && sheet.line.state === "claimed";
+const boxName = () => `draft-${setting.me}-${sheet.line.id}-${mode()}`;
+const owned = () => sheet.line.agent === setting.me && sheet.line.state === "claimed";
+const mine = () => owned() || claim?.id === sheet.line.id;
+const locked = () => mode() !== "note" && (!mine() || Boolean(target()?.overheard));
 const target = () => sheet.threads.find((one) => one.id === to.value);
 const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** Put the cursor where a reply or a note is written. */
+/** Put the cursor where a reply or a note is written, at once: the next key may already be a letter of it. */
 export function compose(kind) {
   if (mode() !== kind) { form.elements.mode.value = kind; change(); }
   draft.focus();
 }
 
+/** The case is being claimed: a reply can be written now, and is sent when the case is ours. */
+export function claiming(id, made) {
+  made.catch(() => {}); // whoever claims shows why not
+  claim = { id, made };
+  show();
+  compose(sheet.line.reason === "overheard" ? "note" : "reply");
+}
+
+/** The claim was made or refused, and the case shows whose it is. */
+export function claimed() {
+  claim = null;
+  show();
+}
+
+/** `next.partial`: only its line is known yet; a reply can be written and not sent. */
 export function showCompose(next, fresh) {
   sheet = next;
   showTargets(fresh);
@@ -39,15 +60,15 @@ function showTargets(fresh) {
 }
 
 function change() {
-  draft.value = sessionStorage.getItem(store()) ?? "";
-  key = newKey();
+  draft.value = typed.get(boxName()) ?? sessionStorage.getItem(boxName()) ?? "";
   show();
 }
 
 function show() {
   const note = mode() === "note";
   form.classList.toggle("note", note);
-  draft.disabled = !note && (!mine() || Boolean(target()?.overheard));
+  // Never under somebody's hands: what they type next would be taken for the page's keys.
+  draft.disabled = locked() && !draft.value && document.activeElement !== draft;
   draft.placeholder = draft.disabled ? "" : say(note ? "compose.note.hint" : "compose.reply.hint");
   find("to-row").hidden = note || to.options.length < 2;
   find("send").textContent = say(note ? "compose.keep" : "compose.send");
@@ -61,8 +82,8 @@ function bannerOf(note) {
   const { line } = sheet;
   if (note || !target()) return { words: "", warn: false };
   if (target().overheard) return { words: say("compose.overheard"), warn: true };
-  if (line.state === "waiting") return { words: say("compose.claim_first"), warn: false };
-  if (line.state !== "claimed") return { words: say("compose.ended"), warn: false };
+  if (!mine() && line.state === "waiting") return { words: say("compose.claim_first"), warn: false };
+  if (!mine() && line.state !== "claimed") return { words: say("compose.ended"), warn: false };
   if (!mine()) return { words: say("compose.theirs", { who: line.agent_name }), warn: true };
   if (target().public) return { words: say("compose.public"), warn: true };
   return { words: target().limits.active ? "" : say("quota.fetch"), warn: false };
@@ -99,7 +120,8 @@ function count() {
     find("count").classList.toggle("over", pieces > 1);
     showQuota(target());
   }
-  find("send").disabled = draft.disabled || !text || !fits;
+  find("leaving").textContent = leaving.has(boxName()) ? say("delivery.sending") : "";
+  find("send").disabled = locked() || !text || !fits || (sheet.partial && mode() !== "note");
 }
 
 function showQuota({ limits, sent_in_window: sent }) {
@@ -110,39 +132,79 @@ function showQuota({ limits, sent_in_window: sent }) {
   quota.textContent = limits.left === 0 ? say("quota.none") : say("quota.left", { left: limits.left, most: limits.left + sent }) + until;
 }
 
-async function send() {
-  const note = mode() === "note";
-  const text = draft.value.trim();
+/** Keep what is typed in a box, behind what left it and may come back; a reload of the page finds both. */
+function keepDraft(box, text) {
+  typed.set(box, text);
+  const all = [...(leaving.get(box) ?? []).map((one) => one.text), text].filter(Boolean).join("\n");
+  if (all) sessionStorage.setItem(box, all);
+  else sessionStorage.removeItem(box);
+}
+
+/** The text leaves the box at once, so that the next one can be typed while the server takes it. */
+function send() {
   if (find("send").disabled) return;
-  const [place, kept] = [`cases/${sheet.line.id}`, store()];
-  find("send").disabled = true;
+  const [box, text] = [boxName(), draft.value.trim()];
+  const path = `cases/${sheet.line.id}/${mode()}`;
+  const reply = { text, key: text === refused.text ? refused.key : newKey(), conversation: to.value };
+  const one = { text, path, body: mode() === "note" ? { text } : reply, claim: claim?.id === sheet.line.id ? claim.made : null };
+  leaving.set(box, [...(leaving.get(box) ?? []), one]);
+  draft.value = "";
+  keepDraft(box, "");
+  shownTyping = 0;
+  show();
+  if (leaving.get(box).length === 1) deliver(box);
+}
+
+/** One after the other, in the order in which they were written; what is refused comes back with all behind it. */
+async function deliver(box) {
   try {
-    if (note) await call("POST", `${place}/note`, { text });
-    else await call("POST", `${place}/reply`, { text, key, conversation: to.value });
-    sessionStorage.removeItem(kept);
-    shownTyping = 0;
-    if (kept === store()) change();
+    while (leaving.get(box).length) {
+      const [one] = leaving.get(box);
+      await one.claim;
+      await call("POST", one.path, one.body);
+      leaving.get(box).shift();
+      keepDraft(box, typed.get(box));
+      form.dispatchEvent(new Event("written"));
+    }
+    leaving.delete(box);
+    show();
   } catch (refusal) {
     toast(refusal.message);
-    count();
+    putBack(box);
+    form.dispatchEvent(new Event("written"));
   }
-  form.dispatchEvent(new Event("written"));
+}
+
+function putBack(box) {
+  if (composing && box === boxName()) {
+    draft.addEventListener("compositionend", () => putBack(box), { once: true });
+    return;
+  }
+  const back = leaving.get(box);
+  refused = { text: back[0].text, key: back[0].body.key };
+  const text = [...back.map((one) => one.text), typed.get(box)].filter(Boolean).join("\n");
+  leaving.delete(box);
+  keepDraft(box, text);
+  if (box === boxName()) draft.value = text;
+  show();
 }
 
 /** The customer sees that somebody writes. Whatever comes of it, nobody is kept from writing. */
 function tellTyping() {
   const { limits } = target() ?? {};
-  if (mode() === "note" || !mine() || !limits?.active || !draft.value.trim() || performance.now() < shownTyping) return;
+  if (mode() === "note" || !owned() || !limits?.active || !draft.value.trim() || performance.now() < shownTyping) return;
   shownTyping = performance.now() + TYPING;
   call("POST", `cases/${sheet.line.id}/typing`, { conversation: to.value }).catch(() => {});
 }
 
 form.addEventListener("submit", (event) => { event.preventDefault(); send(); });
 form.addEventListener("change", (event) => (event.target.name === "mode" ? change() : show()));
-draft.addEventListener("input", () => { sessionStorage.setItem(store(), draft.value); count(); tellTyping(); });
+draft.addEventListener("input", () => { keepDraft(boxName(), draft.value); count(); tellTyping(); });
+draft.addEventListener("blur", () => show());
+draft.addEventListener("compositionstart", () => { composing = true; });
+draft.addEventListener("compositionend", () => { composing = false; });
 draft.addEventListener("keydown", (event) => {
-  // A Chinese input method uses Enter to choose a word; that is not the end of the message.
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  if (event.key !== "Enter" || event.shiftKey || byInputMethod(event)) return;
   event.preventDefault();
   send();
 });

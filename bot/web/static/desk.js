@@ -1,14 +1,16 @@
 // The desk: the list of cases, which one is open, what is done with it, keys, and staying up to date.
-import { call, channelName, customerName, face, h, keep, meet, moment, now, say, sayOr, setNow, setting, toast, waited } from "./ground.js";
+import { byInputMethod, call, channelName, customerName, face, h, keep, meet, moment, now, say, sayOr, setNow, setting, toast, waited } from "./ground.js";
 import { showAbout } from "./about.js";
-import { compose, showCompose } from "./compose.js";
+import { claimed, claiming, compose, showCompose } from "./compose.js";
 import { showHalted, showHours } from "./hours.js";
 import { showStraysStrip, strayOf } from "./strays.js";
 import { showCase } from "./thread.js";
 
 const find = (id) => document.getElementById(id);
 const desk = find("desk");
-const state = { lines: [], ended: [], strays: [], tab: "waiting", open: null, sheet: null, limit: 200, counts: {}, more: 0 };
+const state = {
+  lines: [], found: null, ended: [], strays: [], tab: "waiting", open: null, sheet: null, limit: 200, counts: {}, more: 0,
+};
 const LONG = 5 * 60, LATE = 15 * 60;
 const MOST = 2000; // lines that the server gives at once
 
@@ -17,7 +19,9 @@ const tabs = {
   mine: (line) => line.agent === setting.me,
   all: () => true,
 };
-const shown = () => (state.tab === "ended" ? state.ended : state.tab === "strays" ? [] : state.lines.filter(tabs[state.tab]));
+/** The open case's line: as the case was read last, else as the list has it. */
+const current = () => state.sheet?.line ?? [...state.lines, ...(state.found ?? []), ...state.ended].find((line) => line.id === state.open);
+const shown = () => (state.tab === "ended" ? state.ended : state.tab === "strays" ? [] : (state.found ?? state.lines).filter(tabs[state.tab]));
 
 async function readBoard() {
   const board = await call("GET", `board?limit=${state.limit}`);
@@ -28,15 +32,24 @@ async function readBoard() {
   state.strays = board.strays;
   showHours(board.hours);
   showHalted(board.halted);
-  if (state.tab === "ended") await search();
+  await search();
   showList();
 }
 
-/** The cases that ended last, or those of whom is sought. An answer that comes after a newer question is not shown. */
+/** What is sought, among open cases or ended ones. An answer that comes after a newer question is not shown. */
 async function search() {
-  const text = find("sought").value;
-  const lines = await call("POST", "ended", { text });
-  if (text === find("sought").value) state.ended = lines;
+  const [text, tab] = [find("sought").value, state.tab];
+  if (tab === "strays") return;
+  const lines = tab === "ended" ? await call("POST", "ended", { text }) : text.trim() && (await call("POST", "open", { text }));
+  if (text !== find("sought").value || tab !== state.tab) return;
+  if (tab === "ended") state.ended = lines;
+  else state.found = lines ? [...lines, ...shownSo(text, new Set(lines.map((line) => line.id)))] : null;
+}
+
+/** Cases of the list, beside those that the server found, whose customer is called so on this page alone. */
+function shownSo(text, found) {
+  const plain = text.trim().normalize("NFKC").toLowerCase();
+  return state.lines.filter((line) => !found.has(line.id) && ` ${customerName(line).toLowerCase()}`.includes(` ${plain}`));
 }
 
 function showList() {
@@ -48,11 +61,14 @@ function showList() {
   const items = state.tab === "strays" ? state.strays : shown().map((line) => ({ ...line, name: customerName(line), current: line.id === state.open }));
   keep(find("lines"), items, (item) => item.id, (item) => (state.tab === "strays" ? strayOf(item, refresh) : lineOf(item)));
   showStraysStrip(state.strays, state.tab === "strays");
-  find("search").hidden = state.tab !== "ended";
+  find("search").hidden = state.tab === "strays";
+  const seeks = say(state.tab === "ended" ? "list.search" : "list.search.open");
+  find("sought").placeholder = seeks;
+  find("sought").setAttribute("aria-label", seeks);
   find("lines-empty").hidden = items.length > 0;
-  find("lines-more").hidden = state.more === 0 || !["waiting", "all"].includes(state.tab);
+  find("lines-more").hidden = state.more === 0 || state.found !== null || !["waiting", "all"].includes(state.tab);
   find("lines-more").textContent = say("list.more", { count: state.more });
-  find("lines-empty").textContent = say(`list.empty.${state.tab}`);
+  find("lines-empty").textContent = say(`list.empty.${state.found ? "ended" : state.tab}`);
   const waiting = state.counts.waiting ?? 0;
   document.title = `${waiting ? `(${waiting}) ` : ""}${say("app.desk")} · Yingda 应答`;
   tick();
@@ -124,8 +140,21 @@ async function open(id) {
   desk.dataset.room = id ? "case" : "list";
   desk.dataset.about = "";
   showList();
+  if (!state.sheet) showComing();
   if (id) await readCase();
-  else showSheet();
+}
+
+/** What the list knows of the case that is being read, so that what is typed meanwhile is already its own. */
+function showComing() {
+  const line = current();
+  state.coming = Boolean(line);
+  if (!line) { showSheet(); return; }
+  for (const id of ["head", "thread", "compose"]) find(id).hidden = false;
+  find("nothing").hidden = true;
+  find("case").classList.add("coming");
+  find("about").replaceChildren();
+  showHead({ line });
+  showCompose({ line, threads: [], partial: true }, true);
 }
 
 async function readCase() {
@@ -146,17 +175,21 @@ async function readCase() {
 
 function showSheet(fresh = false) {
   const { sheet } = state;
+  find("case").classList.remove("coming");
   for (const id of ["head", "handoff", "thread", "compose"]) find(id).hidden = !sheet;
   find("nothing").hidden = Boolean(sheet);
   find("about").replaceChildren();
   if (!sheet) return;
   showHead(sheet);
   showCase(sheet, fresh, sendAgain);
-  showCompose(sheet, fresh);
+  showCompose(sheet, fresh && !state.coming);
   showAbout(sheet);
 }
 
 function showHead({ line }) {
+  const told = JSON.stringify([line.id, line.state, line.agent, line.agent_name, line.reason, line.priority, line.waiting_since, line.ended_at, customerName(line)]);
+  if (find("head").dataset.shown === told) return; // made anew, its buttons would lose the focus
+  find("head").dataset.shown = told;
   const mine = line.agent === setting.me && line.state === "claimed";
   const mayEnd = line.state === "waiting" || mine || ["lead", "admin"].includes(setting.role);
   const ended = !["waiting", "claimed"].includes(line.state);
@@ -191,19 +224,21 @@ async function move(name) {
   const id = state.open;
   if (!id || state.moving) return;
   const next = neighbour(1) ?? neighbour(-1);
+  const moved = call("POST", `cases/${id}/${name.replace("_", "-")}`);
+  if (name === "claim") claiming(id, moved);
   state.moving = true;
   try {
-    await call("POST", `cases/${id}/${name.replace("_", "-")}`);
+    await moved;
     if (name !== "claim") toast(say(`act.done.${name}`));
     if (name === "resolve" || name === "hand_back") await go(next);
   } catch (refusal) {
     toast(refusal.message);
+    if (name === "claim") claimed();
   } finally {
     state.moving = false;
   }
   await refresh();
-  const writing = find("compose").contains(document.activeElement); // already began a note: leave them to it
-  if (name === "claim" && !writing && state.sheet?.line.agent === setting.me) compose("reply");
+  if (name === "claim") claimed();
 }
 
 async function sendAgain(piece) {
@@ -247,9 +282,9 @@ function listen() {
 const keys = {
   j: () => step(1),
   k: () => step(-1),
-  c: () => state.sheet?.line.state === "waiting" && move("claim"),
-  r: () => state.sheet && compose("reply"),
-  n: () => state.sheet && compose("note"),
+  c: () => (current()?.state === "waiting" ? move("claim") : current()?.agent === setting.me && compose("reply")),
+  r: () => current() && compose("reply"),
+  n: () => current() && compose("note"),
   e: () => state.sheet?.line.agent === setting.me && move("resolve"),
   "?": () => find("keys").showModal(),
 };
@@ -257,7 +292,6 @@ const keys = {
 async function look(tab) {
   state.tab = tab;
   showList();
-  if (tab !== "ended") return;
   await search().catch((refusal) => toast(refusal.message));
   showList();
 }
@@ -270,6 +304,7 @@ function step(by) {
 }
 
 document.addEventListener("keydown", (event) => {
+  if (byInputMethod(event)) return;
   const writing = event.target.closest("input:not([type=radio]), textarea, select, dialog");
   if (event.key === "Escape" && writing) { event.target.blur(); find("case").focus(); return; }
   if (writing || event.metaKey || event.ctrlKey || event.altKey || !keys[event.key]) return;
@@ -280,8 +315,9 @@ for (const button of document.querySelectorAll("[data-tab]")) {
   button.addEventListener("click", () => look(button.dataset.tab));
 }
 let asking;
-find("sought").addEventListener("input", () => { clearTimeout(asking); asking = setTimeout(() => look("ended"), 250); });
-find("search").addEventListener("submit", (event) => { event.preventDefault(); look("ended"); });
+const seek = () => look(state.tab === "ended" ? "ended" : "all"); // whoever has it
+find("sought").addEventListener("input", () => { clearTimeout(asking); asking = setTimeout(seek, 250); });
+find("search").addEventListener("submit", (event) => { event.preventDefault(); seek(); });
 find("lines-more").addEventListener("click", () => { state.limit = Math.min(MOST, state.limit + 200); refresh(); });
 find("keys-open").addEventListener("click", keys["?"]);
 find("compose").addEventListener("written", refresh);

@@ -98,6 +98,29 @@ export function face(name, id) {
   return h("span", { class: "face", "--hue": hash(id) % 360, "aria-hidden": "true" }, [...name][0] ?? "·");
 }
 
+const SAME_KEY = 200; // milliseconds between the end of a composition and the key that ended it
+
+/**
+ * Tells whether a keydown inside `root` belongs to an input method: the Enter that confirms pinyin, the Escape that drops
+ * it. Chrome and Firefox set isComposing. Safari ends the composition first and sends the key afterwards, with keyCode
+ * 229 or as an ordinary key (WebKit bug 165004): a key right after the end, before any key was let go, is the same one.
+ */
+export function inputMethod(root) {
+  let ended = -Infinity;
+  let its = null;
+  root.addEventListener("compositionend", (event) => { ended = event.timeStamp; }, true);
+  root.addEventListener("keyup", () => { ended = -Infinity; }, true);
+  root.addEventListener("keydown", (event) => {
+    const endedIt = event.timeStamp - ended < SAME_KEY;
+    ended = -Infinity;
+    its = event.isComposing || event.keyCode === 229 || endedIt ? event : null;
+    if (endedIt && event.key === "Enter") event.preventDefault(); // the word is written already: no line break after it
+  }, true);
+  return (event) => event === its;
+}
+
+export const byInputMethod = inputMethod(document);
+
 export class Refused extends Error {
   constructor(status, code, words) { super(words); this.status = status; this.code = code; }
 }

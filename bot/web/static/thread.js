@@ -25,10 +25,16 @@ function showHandoff(sheet, fresh) {
   const data = JSON.stringify([handoff, sheet.titles, correctionOf(sheet)]);
   if (card.dataset.shown === data) return;
   card.dataset.shown = data;
+  const sought = fresh ? null : card.querySelector(".which input");
+  const writing = sought && document.activeElement === sought;
   card.replaceChildren(
     h("summary", {}, h("b", {}, say("handoff.title")), h("span", { class: "why" }, say(`why.${handoff.reason}`)),
       handoff.asked?.text && h("q", { title: handoff.asked.text }, handoff.asked.text)),
     h("div", { class: "parts" }, handoff.reason === "overheard" ? overheardParts(handoff) : botsParts(sheet)));
+  const anew = card.querySelector(".which input");
+  if (!sought || !anew) return;
+  anew.value = sought.value;
+  if (writing) anew.focus();
 }
 
 function botsParts(sheet) {

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import tweepy
 from browsing import barriers, launched
+from input_methods import BROWSERS, ends_a_composition
 from playwright.sync_api import Browser, Page, expect
 from x_stage import Stage, standing
 
@@ -77,6 +78,24 @@ def test_the_author_changes_and_deletes_a_post(browser: Browser) -> None:
         page.get_by_role("button", name=lin.words["remove"]).click()
         expect(page.get_by_text(lin.words["nothing_yet"])).to_be_visible()
         assert _mentions(stage) == []
+        page.close()
+
+
+def test_the_enter_that_confirms_pinyin_posts_nothing_and_its_escape_keeps_the_reply(browser: Browser) -> None:
+    with standing() as stage:
+        page = browser.new_page()
+        lin = Timeline(page, stage.url, "en")
+        lin.joins("Lin", "linxiao")
+        lin.says("@YunshanTea hello")
+        page.get_by_role("button", name=lin.words["reply"], exact=True).click()
+        draft = page.locator("#draft")
+        for name in BROWSERS:
+            ends_a_composition(draft, name, "Escape", "ni")
+            expect(page.locator("#context")).to_be_visible()
+            ends_a_composition(draft, name, "Enter", "您好")
+            expect(draft).to_have_value("您好")
+        lin.says("@YunshanTea 您好")
+        assert [post.text for post in _mentions(stage)] == ["@YunshanTea 您好", "@YunshanTea hello"]
         page.close()
 
 

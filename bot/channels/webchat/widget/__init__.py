@@ -23,7 +23,7 @@ from starlette.responses import HTMLResponse, Response
 from bot.channels.webchat.settings import WebChatSettings
 
 _HERE = Path(__file__).parent
-_MODULES = ("ground.js", "line.js", "view.js", "widget.js")  # each imports only from those before it
+_MODULES = ("ground.js", "line.js", "place.js", "view.js", "widget.js")  # each imports only from those before it
 _PAGES = Environment(loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 _HOUR = "public, max-age=3600, stale-while-revalidate=86400"
 _FOR_EVER = "public, max-age=31536000, immutable"

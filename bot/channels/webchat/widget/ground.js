@@ -47,6 +47,25 @@ export function storage(prefix) {
   };
 }
 
+const SAME_KEY = 200; // milliseconds between the end of a composition and the key that ended it
+
+// Tells whether a keydown inside `root` belongs to an input method: the Enter that confirms pinyin, the Escape that drops
+// it. Chrome and Firefox set isComposing. Safari ends the composition first and sends the key afterwards, with keyCode
+// 229 or as an ordinary key (WebKit bug 165004): a key right after the end, before any key was let go, is the same one.
+export function inputMethod(root) {
+  let ended = -Infinity;
+  let its = null;
+  root.addEventListener("compositionend", (event) => { ended = event.timeStamp; }, true);
+  root.addEventListener("keyup", () => { ended = -Infinity; }, true);
+  root.addEventListener("keydown", (event) => {
+    const endedIt = event.timeStamp - ended < SAME_KEY;
+    ended = -Infinity;
+    its = event.isComposing || event.keyCode === 229 || endedIt ? event : null;
+    if (endedIt && event.key === "Enter") event.preventDefault(); // the word is written already: no line break after it
+  }, true);
+  return (event) => event === its;
+}
+
 const ADDRESS = /https?:\/\/[^\s<>"'，。；！？、）】》]+[^\s<>"'，。；！？、）】》.,;:!?)\]]/g;
 
 // A text with its links as links; nothing in it is ever read as HTML.

@@ -1,6 +1,6 @@
 // What the visitor sees, in a shadow root of its own: the site's styles stay out, ours stay in.
 /* global STYLE */
-import { h, icon, linked, say } from "./ground.js";
+import { h, icon, inputMethod, linked, say } from "./ground.js";
 
 const CHAT = "M4 5.5A2.5 2.5 0 0 1 6.5 3h11A2.5 2.5 0 0 1 20 5.5v8a2.5 2.5 0 0 1-2.5 2.5H11l-5 4.5V16h.5A2.5 2.5 0 0 1 4 13.5z";
 const CROSS = "M6 6l12 12M18 6L6 18";
@@ -47,9 +47,11 @@ export function viewOf(language, title, isPage, does) {
     sender.disabled = !box.value.trim();
   }
 
-  // Enter sends; not while an input method is composing, whose Enter chooses a word.
+  const byInputMethod = inputMethod(panel);
+
+  // Enter sends, unless an input method took it to choose a word.
   function pressed(event) {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    if (event.key !== "Enter" || event.shiftKey || byInputMethod(event)) return;
     event.preventDefault();
     submit();
   }
@@ -65,7 +67,7 @@ export function viewOf(language, title, isPage, does) {
 
   // Escape closes, and Tab stays in the open panel.
   function within(event) {
-    if (isPage || event.isComposing) return;
+    if (isPage || byInputMethod(event)) return;
     if (event.key === "Escape") {
       event.stopPropagation();
       does.close();

@@ -1,6 +1,7 @@
 // The widget: one script tag on any site, or our own page.
 import { say, storage } from "./ground.js";
 import { lineTo } from "./line.js";
+import { standing } from "./place.js";
 import { viewOf } from "./view.js";
 
 const tag = document.currentScript || document.querySelector('script[src*="/webchat/widget.js"][data-account]');
@@ -13,6 +14,7 @@ function chat() {
   const kept = storage(`yingda-${account}-`);
   const word = (key) => say(language, key);
   let isOpen = isPage;
+  let isAway = true;
   let count = 0;
   let broken = 0;
   let latest = 0;
@@ -74,20 +76,18 @@ function chat() {
 
   // We listen while somebody may read it: a hidden tab would only keep a connection from the others.
   function attend() {
-    const needed = !document.hidden && (isOpen || kept.get("known"));
+    const needed = !isAway && !document.hidden && (isOpen || kept.get("known"));
     if (needed) line.start();
     else line.stop();
     if (needed && isOpen && latest) seen();
   }
 
-  document.body.append(view.host);
   document.addEventListener("visibilitychange", attend);
   addEventListener("offline", trouble);
   addEventListener("pagehide", () => line.stop());
   addEventListener("pageshow", attend);
   if (!isPage && kept.get("open")) turn(true, false);
-  else attend();
+  return { ...view, rest(away) { isAway = away; attend(); } };
 }
 
-if (tag && document.readyState === "loading") addEventListener("DOMContentLoaded", chat);
-else if (tag) chat();
+if (tag) standing(tag.dataset.account, chat);

@@ -65,6 +65,7 @@ WORDS: dict[str, Both] = FRAME | {
     "outcome_asked": both("已询问", "asked"),
     "outcome_ok": both("成功", "ok"),
     "outcome_repeated": both("重复", "repeat"),
+    "outcome_nobody": both("没有人用这个号码", "nobody has this number"),
     "outcome_dropped": both("断开", "dropped"),
     "outcome_echo": both("回显不符", "wrong echo"),
     "outcome_status": both("状态码不符", "wrong status"),

@@ -1,5 +1,5 @@
 // Post and write as several people. The platform keeps the truth; this page asks for it once and then listens.
-import { $, call, composer, face, hours, hue, listen, make, personRow, setNow, showWireRows, t, view, wireRow } from "../frame/frame.js";
+import { $, byInputMethod, call, composer, face, hours, hue, listen, make, personRow, setNow, showWireRows, t, view, wireRow } from "../frame/frame.js";
 
 const state = { brand: {}, people: new Map(), posts: new Map(), talk: new Map(), unread: new Map(), calls: [], faults: {}, open: "", tab: "posts", about: null };
 const counted = new Set(["html", "limited", "truncate", "drop", "error", "duplicate", "swap"]);
@@ -218,7 +218,7 @@ $("mention").addEventListener("click", () => {
   $("draft").value = `@${state.brand.username} ${$("draft").value}`;
   $("draft").focus();
 });
-document.addEventListener("keydown", (event) => { if (event.key === "Escape" && state.about) about(null); });
+document.addEventListener("keydown", (event) => { if (event.key === "Escape" && !byInputMethod(event) && state.about) about(null); });
 for (const button of document.querySelectorAll("[data-tab]")) button.addEventListener("click", () => tab(button.dataset.tab));
 for (const button of document.querySelectorAll("[data-ask]")) button.addEventListener("click", () =>
   say(state.tab === "posts" && !state.about ? `@${state.brand.username} ${button.dataset.ask}` : button.dataset.ask));

@@ -1,5 +1,5 @@
 // Chat as several followers. The platform keeps the truth; this page asks for it once and then listens.
-import { $, call, composer, face, hours, hue, listen, make, now, personRow, setNow, showWireRows, t, view, wireRow } from "../frame/frame.js";
+import { $, byInputMethod, call, composer, face, hours, hue, listen, make, now, personRow, setNow, showWireRows, t, view, wireRow } from "../frame/frame.js";
 
 const asked = new URLSearchParams(location.search); // as, phone: whose phone it is, when it stands alone in a frame
 const state = { followers: new Map(), lines: new Map(), news: [], calls: [], open: "", shown: "", unread: new Map(), faults: {}, sms: [], shut: new Set() };
@@ -190,7 +190,7 @@ const codeIn = (sms) => /\d{4,8}/.exec(sms.text)?.[0] ?? "";
 
 // The newest one on this phone, until it is closed, its code was sent, or ten minutes have passed.
 function showSms() {
-  const sms = state.sms.findLast((one) => ["", state.open].includes(one.openid));
+  const sms = state.sms.findLast((one) => one.openid && one.openid === state.open);
   const fresh = sms && !state.shut.has(sms.key) && now() - sms.at < 600 && !wasSent(codeIn(sms));
   if (fresh) dropDown(sms);
   $("banner").hidden = !fresh;
@@ -218,7 +218,7 @@ function shutSms() {
 
 // Behind the scenes
 
-const warns = new Set(["timeout", "repeated", "dropped", "malformed", "45080", "45081"]); // the last two: no typing shown just now
+const warns = new Set(["timeout", "repeated", "dropped", "malformed", "nobody", "45080", "45081"]); // the last two: no typing shown just now
 const fine = new Set(["replied", "quiet", "ok", "asked"]);
 
 function showWire() {
@@ -272,7 +272,7 @@ async function refresh() {
 
 composer($("composer"), $("draft"), say);
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
+  if (event.key !== "Escape" || byInputMethod(event)) return;
   if (!$("banner").hidden) shutSms();
   else if (document.querySelector("[data-sub][aria-expanded=true]")) unfold(null, true);
   else if (!$("tray").hidden) { tray(false); $("more").focus(); }

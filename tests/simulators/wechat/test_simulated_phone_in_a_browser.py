@@ -1,0 +1,95 @@
+"""The phone page as people use it in a browser: text messages, an input method, closing what has dropped in."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from browsing import PhonePage, barriers, launched
+from input_methods import BROWSERS, ends_a_composition
+from playwright.sync_api import Browser, Page, expect
+from wechat_shop import ACCOUNT, Shop, opened
+
+from bot.simulators.wechat import Platform, running
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as opened_browser:
+        yield opened_browser
+
+
+@contextmanager
+def standing() -> Iterator[str]:
+    """The address of a simulator whose account answers everything, in a thread of its own."""
+    ready, over = threading.Event(), threading.Event()
+    address: list[str] = []
+
+    async def stand(webhook: str) -> None:
+        async with Platform(ACCOUNT, webhook) as platform, running(platform) as url:
+            address.append(url)
+            ready.set()
+            await asyncio.to_thread(over.wait)
+
+    with opened(Shop(answers=lambda *_: "收到")) as shop:
+        thread = threading.Thread(target=asyncio.run, args=(stand(shop.address),))
+        thread.start()
+        try:
+            assert ready.wait(20)
+            yield address[0]
+        finally:
+            over.set()
+            thread.join(20)
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    opened_page = browser.new_page(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+    yield opened_page
+    opened_page.close()
+
+
+def text_message(address: str, number: str, text: str, key: str) -> None:
+    answer = httpx.post(f"{address}/sms", json={"phone": number, "text": text, "key": key}, trust_env=False)
+    assert answer.json() == {"accepted": True, "repeated": False}
+
+
+def test_a_text_message_shows_on_the_phone_with_its_number_and_on_no_other(page: Page) -> None:
+    with standing() as address:
+        phone = PhonePage(page, address, "en")
+        phone.follows("Lin", "138 0013-8000")
+        phone.follows("Emma")
+        text_message(address, "13900139000", "Your code is 111111", "k1")
+        text_message(address, "+8613800138000", "Your code is 222222", "k2")
+        wire = page.get_by_role("list", name="On the wire")
+        expect(wire.get_by_text("nobody has this number")).to_have_count(1)
+        expect(wire.get_by_text("13900139000")).to_be_visible()
+        expect(page.get_by_role("alert")).to_be_hidden()
+        page.get_by_role("button", name="Lin").click()
+        expect(page.get_by_role("alert")).to_contain_text("222222")
+        assert barriers(page) == []
+        phone.fills_in_the_code()
+        expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_the_enter_that_confirms_pinyin_sends_nothing_and_its_escape_closes_nothing(page: Page) -> None:
+    with standing() as address:
+        phone = PhonePage(page, address, "en")
+        phone.follows("Lin", "13800138000")
+        text_message(address, "13800138000", "Your code is 222222", "k2")
+        draft = page.locator("#draft")
+        for browser in BROWSERS:
+            ends_a_composition(draft, browser, "Escape", "ni")
+            expect(page.get_by_role("alert")).to_be_visible()
+            ends_a_composition(draft, browser, "Enter", f"您好 {browser}")
+            expect(draft).to_have_value(f"您好 {browser}")
+            draft.press("Enter")
+            expect(phone.lines.get_by_text(f"您好 {browser}", exact=True)).to_be_visible()
+        draft.press("Escape")
+        expect(page.get_by_role("alert")).to_be_hidden()
