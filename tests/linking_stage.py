@@ -21,6 +21,7 @@ from bot.intents.one_time_code import OneTimeCodes
 from bot.intents.points import PointsSkill
 from bot.knowledge.editions import Edition, Thresholds
 from bot.knowledge.phrases import read_phrases
+from bot.language import language_of
 from bot.members.demo import demo_members
 from bot.members.linking import SendLinkCode
 from bot.members.senders import RecordingSender
@@ -32,7 +33,7 @@ from bot.stores.record.codes import RecordCodes
 from bot.stores.record.database import Database
 from bot.stores.record.rows import CONVERSATION, conversation_of
 from bot.stores.record.tables import conversations, metadata
-from bot.wording import language_of, new_id
+from bot.wording import new_id
 
 PHRASES = Path(__file__).parent.parent / "knowledge_base" / "phrases.yaml"
 SECRET = "a secret for tests only"
