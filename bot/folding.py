@@ -14,7 +14,7 @@ from zhconv import zhconv
 
 LONGEST = 100  # characters; more is no short input, and comes back as it is
 _RECENT = 512  # texts: one that is read is asked for several times at once
-_STRETCH = 200  # characters that are normalised together: ordering marks takes the square of their number
+_STRETCH = 64  # characters that are normalised together: ordering marks takes the square of their number
 _HAN = re.compile(r"[㐀-鿿豈-﫿]")
 # Everything of Unicode's category Cf, variation selectors, and other signs that show nothing (Default_Ignorable).
 _UNSEEN = re.compile(

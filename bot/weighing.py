@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import sys
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from types import ModuleType
 
 from bot.folding import composed
 
-LONGEST = 16_000  # characters; in a longer text, which no post can be, addresses count as they are written
+LONGEST = 16_000  # characters; in a longer text, which no post can be, every sign counts as it is written
 _ADDRESS_WEIGHS = 23
 _LONGEST_ADDRESS = 4096
 _LONGEST_HOST = 280  # more is no host (RFC 1035 allows 253), and weighs too much as it is
@@ -43,6 +43,8 @@ _PATH_ENDS = re.compile(rf"[{_LETTERS}+\-0-9=_#/)]", re.IGNORECASE)
 _QUERY = re.compile(r"\?[a-z0-9!?*'@();:&=+$/%#\[\]\-_.,~|]*", re.IGNORECASE)
 _QUERY_ENDS = re.compile(r"[a-z0-9\-_&=#/]", re.IGNORECASE)
 _SHORT_ADDRESS = re.compile(r"https?://t\.co/([a-z0-9]++)(?:\?[a-z0-9!?*'@();:&=+$/%#\[\]\-_.,~|]*+)?", re.IGNORECASE)
+_MAYBE_EMOJI = re.compile("[\u00a9\u00ae\u200d\u203c-\u2bff\u3030-\u303d\u3297-\u3299\ufe0f\U0001f000-\U000e007f]+")
+_KEYS = frozenset("0123456789#*")  # with the sign of a key cap behind them, an emoji
 _JOINED = frozenset("-_./")
 _DOTS = re.compile("[.。．｡]")
 
@@ -70,25 +72,35 @@ class Scale:
     """A text laid out once, so that pieces of it can be measured one after the other."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        self._length = len(text)
         self._marks = _marks(text)
         self._starts = [mark.start for mark in self._marks]
+        self._heavy = [found.start() for found in _HEAVY.finditer(text)]
 
     def reach(self, start: int, most: int) -> int:
         """The end of the longest piece from `start` on that weighs at most `most`; addresses and emoji stay whole."""
         at, left = start, most
-        upcoming = bisect_right(self._starts, start - 1)
-        while at < len(self._text):
-            mark = self._marks[upcoming] if upcoming < len(self._marks) else None
-            plain_until = mark.start if mark else len(self._text)
-            while at < plain_until and left > 0:
-                left -= 2 if _HEAVY.match(self._text, at) else 1
-                if left >= 0:
-                    at += 1
-            if mark is None or at < mark.start or mark.weight > left:
-                break
-            at, left, upcoming = mark.end, left - mark.weight, upcoming + 1
-        return at
+        for place in range(bisect_left(self._starts, start), len(self._marks)):
+            mark = self._marks[place]
+            at, left = self._plainly(at, mark.start, left)
+            if at < mark.start or mark.weight > left:
+                return at
+            at, left = mark.end, left - mark.weight
+        return self._plainly(at, self._length, left)[0]
+
+    def _plainly(self, start: int, end: int, left: int) -> tuple[int, int]:
+        """How far signs without a mark among them may go, and what is left then."""
+        nearest, farthest = start, min(end, start + left)
+        while nearest < farthest:
+            middle = (nearest + farthest + 1) // 2
+            if self._weight(start, middle) <= left:
+                nearest = middle
+            else:
+                farthest = middle - 1
+        return nearest, left - self._weight(start, nearest)
+
+    def _weight(self, start: int, end: int) -> int:
+        return end - start + bisect_left(self._heavy, end) - bisect_left(self._heavy, start)
 
 
 def _weight(plain: str) -> int:
@@ -97,7 +109,9 @@ def _weight(plain: str) -> int:
 
 def _marks(text: str) -> list[Mark]:
     """The addresses of a text and the emoji outside of them, in their order."""
-    addresses = list(_addresses(text)) if len(text) <= LONGEST and "." in text else []
+    if len(text) > LONGEST:
+        return []
+    addresses = list(_addresses(text)) if "." in text else []
     marks: list[Mark] = []
     at = 0
     for address in [*addresses, Mark(len(text), len(text), 0)]:
@@ -110,8 +124,10 @@ def _marks(text: str) -> list[Mark]:
 def _emoji(text: str, start: int, end: int) -> Iterator[Mark]:
     """The longest sequence that is an emoji, wherever one begins."""
     known = _known_emoji()
-    for run in known.signs.finditer(text, start, end):
+    for run in _MAYBE_EMOJI.finditer(text, start, end):
         at = run.start()
+        if at > start and text[at - 1] in _KEYS:
+            at -= 1
         while at < run.end():
             longest = known.lengths.get(text[at], ())
             size = next((size for size in longest if text[at : min(at + size, end)] in known.all), 0)
@@ -217,8 +233,10 @@ def _domain(text: str, start: int, end: int) -> str:
 
 def _encodes(host: str) -> bool:
     """Whether the domain name system could carry it."""
-    if any(len(label) > _LONGEST_LABEL for label in _DOTS.split(host)):
+    if not all(0 < len(label) <= _LONGEST_LABEL for label in _DOTS.split(host)):
         return False
+    if host.isascii():
+        return True
     try:
         return bool(host.encode("idna"))
     except UnicodeError:
@@ -254,10 +272,9 @@ class _Library:
 
 @dataclass(frozen=True, slots=True)
 class _KnownEmoji:
-    """signs: runs of signs that emoji are made of. lengths: by an emoji's first sign, longest first."""
+    """lengths: by an emoji's first sign, longest first."""
 
     all: frozenset[str]
-    signs: re.Pattern[str]
     lengths: dict[str, tuple[int, ...]]
 
 
@@ -280,10 +297,8 @@ def _known_emoji() -> _KnownEmoji:
     lengths: dict[str, set[int]] = {}
     for one in known:
         lengths.setdefault(one[0], set()).add(len(one))
-    signs = "".join(sorted({sign for one in known for sign in one if not sign.isascii()}))
     return _KnownEmoji(
         known,
-        re.compile(rf"(?:[0-9#*](?=\ufe0f?\u20e3))?[{signs}]+"),
         {first: tuple(sorted(sizes, reverse=True)) for first, sizes in lengths.items()},
     )
 

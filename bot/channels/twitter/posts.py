@@ -75,9 +75,6 @@ def older_post_of(tweet: Mapping[str, Any], ours: str) -> Post:
     )
     mentioned = *each(tweet, "extended_tweet", "entities", "user_mentions"), *each(tweet, "entities", "user_mentions")
     named = tuple(dict.fromkeys(number(one, "id_str") or number(one, "id") for one in mentioned))
-    called = next(
-        (text(one, "screen_name") for one in mentioned if ours in (number(one, "id_str"), number(one, "id"))), ""
-    )
     return Post(
         id_,
         id_,

@@ -10,9 +10,7 @@ from bot.wording import UNDERSTOOD, clean
 _CROWD = re.compile(r"(\D{1,3}?)\1{3,}")
 _PICTURES = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\ufe0f\u200d]+")
 _SPACES = re.compile(r"\s+")
-_CALLED = re.compile(
-    r"(?<![a-z0-9_])(?:@[a-z0-9_]{1,15}\s?)+$"
-)  # the account whom a post calls after it has said it all
+_CALLED = re.compile(r"(?<![a-z0-9_])@[a-z0-9_]{1,15}$")  # whom a post calls after it has said it all
 _GAP = r"[\s,.!?~，。！？～、…:;：；-]*"
 _OPENING = re.compile(
     rf"^(?:(?:你好|您好|哈喽|嗨|在吗|在么|在不在|亲|请问(?:一下|下)?|麻烦(?:问|请问)?(?:一下|下)?|打扰(?:一下|了)?|"
