@@ -79,9 +79,9 @@ class Stage:
     def asks_to_link(self, text: str = "绑定会员") -> Answer | Ask:
         return self._done(self._turn(text), self.link_skill())
 
-    def types(self, text: str) -> Answer | Ask:
+    def types(self, text: str, kind: Kind = Kind.TEXT) -> Answer | Ask:
         """Something said while linking; it has to be taken for an answer."""
-        turn = self._turn(text)
+        turn = self._turn(text, kind)
         assert self.link_skill().wants(turn)
         return self._done(turn, self.link_skill())
 
@@ -108,8 +108,8 @@ class Stage:
             tables = conversations.metadata.sorted_tables
             return "\n".join(repr(row) for table in tables for row in connection.execute(select(table)))
 
-    def _turn(self, text: str) -> Turn:
-        return turn_of(text, self.conversation(), self.clock.now())
+    def _turn(self, text: str, kind: Kind = Kind.TEXT) -> Turn:
+        return turn_of(text, self.conversation(), self.clock.now(), kind=kind)
 
     def _done(self, turn: Turn, skill: PointsSkill | LinkSkill) -> Answer | Ask:
         decision = asyncio.run(skill.respond(turn))

@@ -97,3 +97,10 @@ def test_an_ended_case_is_found_by_its_customers_name_or_handle_or_its_id(desk: 
     search = {"name": "00% mill", "handle": handle[3:].upper(), "id": case}[how]
     assert [line.id for line in asyncio.run(desk.board.ended(search, 9))] == [case]
     assert asyncio.run(desk.board.ended("_", 9)) == []
+
+
+@pytest.mark.parametrize("search", ["张丽", "張麗", "\u200b张丽", "ＢＡＢＡ", "baba"])
+def test_an_ended_case_is_found_in_either_script_and_width(desk: Desk, search: str) -> None:
+    case = desk.ground.case(desk.ground.conversation(desk.ground.customer("張麗 Baba")))
+    asyncio.run(desk.cases.resolve(case, desk.mei))
+    assert [line.id for line in asyncio.run(desk.board.ended(search, 9))] == [case]
