@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from bot.decisions import Understanding
+from bot.folding import simplified
 from bot.knowledge.editions import Edition
 
 _LEANS = (
@@ -25,6 +26,7 @@ def leaning(text: str) -> str:
     calm = text.strip(_ENDS)
     if len(calm) > _LONGEST:
         return ""
+    calm = simplified(calm)
     found = next((match for match in (way.fullmatch(calm) for way in _LEANS) if match), None)
     return found["about"].strip(_ENDS) if found else ""
 

@@ -51,6 +51,10 @@ def test_a_borrowed_word_does_not_turn_a_chinese_talk_english_and_a_sentence_doe
     assert language_of_the_talk(shop, "OK") == "en", "nor does it turn an English talk Chinese"
 
 
+def test_a_name_behind_a_question_is_not_part_of_it(shop: Shop) -> None:
+    assert shop.hears("alice", "怎么退货？@YunshanTea") == shop.hears("bob", "怎么退货？") is not None
+
+
 def test_a_text_that_shows_nothing_is_told_so(shop: Shop) -> None:
     words = shop.yingda.shelf.current()
     assert shop.hears("alice", "\u200b\u2060") == words.phrase("unsupported", "zh")
