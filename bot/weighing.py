@@ -221,14 +221,15 @@ def _domain(text: str, start: int, end: int) -> str:
     while len(names) > 1:
         at -= len(names.pop())
         top = _library().top.match(text, at)
-        if (
-            top
-            and "_" not in names[-1]
-            and all(name and name[0] not in "-_" and name[-1] not in "-_" for name in names)
-        ):
+        if top and _are_names(names):
             return text[start : top.end()]
         at -= 1
     return ""
+
+
+def _are_names(labels: list[str]) -> bool:
+    """Whether these may stand before a top-level domain: no label begins or ends with a mark, the last has no "_"."""
+    return "_" not in labels[-1] and all(label and not {label[0], label[-1]} & {"-", "_"} for label in labels)
 
 
 def _encodes(host: str) -> bool:

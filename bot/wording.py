@@ -21,7 +21,6 @@ _UNSPEAKABLE = re.compile(
     + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 0x10000))
     + "]"
 )
-_SPACE = re.compile(r"\s*")
 UNDERSTOOD = 200
 
 
@@ -66,7 +65,7 @@ def cut(text: str, length: int, unit: str) -> list[str]:
     while (end := reach(start)) < len(text):
         end = start + _boundary(text[start:end])
         pieces.append(text[start:end].rstrip())
-        start = _SPACE.match(text, end).end()  # type: ignore[union-attr]  # which matches always
+        start = next((at for at in range(end, len(text)) if not text[at].isspace()), len(text))
     rest = text[start:]
     return [*pieces, rest] if rest or not pieces else pieces
 
