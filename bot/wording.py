@@ -9,13 +9,18 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 
-from bot.weighing import weigh
+from bot.weighing import Scale, weigh
 
 _PROCESS = f"{os.getpid() & 0xFFFFF:05x}{secrets.token_hex(2)}"
 _COUNTER = itertools.count()
 _HAN = re.compile(r"[㐀-鿿豈-﫿]")
-_LETTER = re.compile(r"\b[A-Za-z]{2,}\b")
-_UNSPEAKABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff￾￿]")
+# Controls (C0 but for tab and line ends, DEL and C1), marks that turn the direction of what follows, signs that no text
+# may hold (https://www.unicode.org/faq/private_use.html#noncharacters), and halves of signs.
+_UNSPEAKABLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 0x10000))
+    + "]"
+)
 UNDERSTOOD = 200
 
 
@@ -25,20 +30,14 @@ def new_id() -> str:
 
 
 def clean(text: str) -> str:
-    """Without NUL, control characters and lone surrogates: what XML, SQL and JSON all can carry."""
+    """Without controls, turned directions, noncharacters and lone surrogates: what XML, SQL and JSON all can carry, and
+    what shows to its readers as it was written. What joins the parts of an emoji stays."""
     return _UNSPEAKABLE.sub("", text)
 
 
 def cleaned(value: object) -> object:
     """For models that read what strangers send: a text as `clean` leaves it, and everything else as it is."""
     return clean(value) if isinstance(value, str) else value
-
-
-def language_of(text: str, fallback: str = "zh") -> str:
-    """'zh' if any Han character is in the text, 'en' if any word of Latin letters, else `fallback`."""
-    if _HAN.search(text):
-        return "zh"
-    return "en" if _LETTER.search(text) else fallback
 
 
 def digest(text: str) -> str:
@@ -51,27 +50,39 @@ def measure(text: str, unit: str) -> int:
     return _MEASURES[unit](text)
 
 
+def _in_bytes(text: str) -> bytes:
+    return text.encode(errors="replace")
+
+
 _MEASURES: Mapping[str, Callable[[str], int]] = {
-    "bytes": lambda text: len(text.encode()),
+    "bytes": lambda text: len(_in_bytes(text)),
     "characters": len,
     "weighted": weigh,
 }
 
 
 def cut(text: str, length: int, unit: str) -> list[str]:
-    """Pieces of at most `length` units, cut between characters, after a line or sentence where one ends late enough."""
-    pieces = []
-    while measure(text, unit) > length:
-        end = _boundary(_head(text, length, unit))
-        pieces.append(text[:end].rstrip())
-        text = text[end:].lstrip()
-    return [*pieces, text] if text or not pieces else pieces
+    """Pieces of at most `length` units, cut between characters, after a line or sentence where one ends late enough.
+
+    Takes time that grows with the text alone: it is laid out once, and each piece is looked at once.
+    """
+    reach, pieces, start = _reach(text, length, unit), [], 0
+    while (end := reach(start)) < len(text):
+        end = start + _boundary(text[start:end])
+        pieces.append(text[start:end].rstrip())
+        start = next((at for at in range(end, len(text)) if not text[at].isspace()), len(text))
+    rest = text[start:]
+    return [*pieces, rest] if rest or not pieces else pieces
 
 
-def _head(text: str, length: int, unit: str) -> str:
-    if unit == "bytes":
-        return text.encode()[:length].decode(errors="ignore")
-    return text[: length // 2] if unit == "weighted" else text[:length]
+def _reach(text: str, length: int, unit: str) -> Callable[[int], int]:
+    """How far a piece that begins at a place may go."""
+    if unit == "weighted":
+        scale = Scale(text)
+        return lambda start: scale.reach(start, length)
+    if unit == "characters":
+        return lambda start: min(start + length, len(text))
+    return lambda start: start + len(_in_bytes(text[start : start + length])[:length].decode(errors="ignore"))
 
 
 def _boundary(head: str) -> int:

@@ -88,6 +88,7 @@ def _trained() -> bytes:
 def _made_of() -> str:
     """A name for everything that goes into the shipped edition."""
     files = [*(ROOT / "knowledge_base").rglob("*.yaml"), *(ROOT / "bot/knowledge").rglob("*.py")]
+    files += [ROOT / "bot/folding.py", ROOT / "bot/wording.py"]
     files += [path for path in (ROOT / "bot/intents/understanding").rglob("*") if path.suffix in {".py", ".yaml"}]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in sorted(files))).hexdigest()[:24]
 

@@ -21,6 +21,7 @@ from bot.intents.one_time_code import OneTimeCodes
 from bot.intents.points import PointsSkill
 from bot.knowledge.editions import Edition, Thresholds
 from bot.knowledge.phrases import read_phrases
+from bot.language import language_of
 from bot.members.demo import demo_members
 from bot.members.linking import SendLinkCode
 from bot.members.senders import RecordingSender
@@ -32,7 +33,7 @@ from bot.stores.record.codes import RecordCodes
 from bot.stores.record.database import Database
 from bot.stores.record.rows import CONVERSATION, conversation_of
 from bot.stores.record.tables import conversations, metadata
-from bot.wording import language_of, new_id
+from bot.wording import new_id
 
 PHRASES = Path(__file__).parent.parent / "knowledge_base" / "phrases.yaml"
 SECRET = "a secret for tests only"
@@ -78,9 +79,9 @@ class Stage:
     def asks_to_link(self, text: str = "绑定会员") -> Answer | Ask:
         return self._done(self._turn(text), self.link_skill())
 
-    def types(self, text: str) -> Answer | Ask:
+    def types(self, text: str, kind: Kind = Kind.TEXT) -> Answer | Ask:
         """Something said while linking; it has to be taken for an answer."""
-        turn = self._turn(text)
+        turn = self._turn(text, kind)
         assert self.link_skill().wants(turn)
         return self._done(turn, self.link_skill())
 
@@ -107,8 +108,8 @@ class Stage:
             tables = conversations.metadata.sorted_tables
             return "\n".join(repr(row) for table in tables for row in connection.execute(select(table)))
 
-    def _turn(self, text: str) -> Turn:
-        return turn_of(text, self.conversation(), self.clock.now())
+    def _turn(self, text: str, kind: Kind = Kind.TEXT) -> Turn:
+        return turn_of(text, self.conversation(), self.clock.now(), kind=kind)
 
     def _done(self, turn: Turn, skill: PointsSkill | LinkSkill) -> Answer | Ask:
         decision = asyncio.run(skill.respond(turn))

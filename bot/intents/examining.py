@@ -8,9 +8,10 @@ from bot.decisions import Turn, Understanding, Utterance
 from bot.intents.policy import DidYouMean, Over, Route, decide
 from bot.knowledge.editions import Edition
 from bot.knowledge.regression import Did, Reaction
+from bot.language import script_of
 from bot.messages import Conversation, Heard, Identity, Instant, Kind
 from bot.ports import Engine
-from bot.wording import digest, language_of
+from bot.wording import digest
 
 AT_ONCE = 16
 
@@ -19,7 +20,7 @@ def reactions(questions: Sequence[str], engine: Engine, edition: Edition, now: I
     """What the bot does about each question if a conversation begins with it, in order. Raises EngineFailed."""
     for start in range(0, len(questions), AT_ONCE):
         some = questions[start : start + AT_ONCE]
-        asked = [Utterance(digest(text), language_of(text), edition.number) for text in some]
+        asked = [Utterance(digest(text), script_of(text), edition.number) for text in some]
         for utterance, understood in zip(asked, engine.understand(asked), strict=True):
             turn = _first_turn(utterance, understood, now)
             yield _reaction(decide(understood, edition, turn), edition, turn)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 
 from bot.intents.labelled import Labelled
-from bot.wording import language_of
+from bot.language import script_of
 
 _SEED = 20_240_607
 _NEVER = -1
@@ -43,5 +43,5 @@ def _texts(rows: Sequence[Labelled]) -> dict[str, dict[str, list[str]]]:
     """The different texts of each label, by language."""
     found: dict[str, dict[str, list[str]]] = {}
     for label, text in dict.fromkeys((row.label, row.text) for row in rows):
-        found.setdefault(label, {}).setdefault(language_of(text), []).append(text)
+        found.setdefault(label, {}).setdefault(script_of(text), []).append(text)
     return found

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from bot.decisions import Understanding
+from bot.folding import simplified
 from bot.knowledge.editions import Edition
 
 _LEANS = (
@@ -16,12 +17,16 @@ _LEANS = (
     re.compile(r"(?:and|or|(?:and )?(?:what|how) about|what if it(?:'|’)?s)\s+(?P<about>.{1,40})", re.IGNORECASE),
 )
 _ENDS = " \t?？!！.。~～,，"
+_LONGEST = 100  # characters; more does not lean on anything
 _NEARLY = 0.999
 
 
 def leaning(text: str) -> str:
     """What a follow-up is about, without the words that lean it on what came before; '' if it stands by itself."""
     calm = text.strip(_ENDS)
+    if len(calm) > _LONGEST:
+        return ""
+    calm = simplified(calm)
     found = next((match for match in (way.fullmatch(calm) for way in _LEANS) if match), None)
     return found["about"].strip(_ENDS) if found else ""
 

@@ -8,13 +8,14 @@ Nothing in the words tells whether a member exists: the code goes out (or not) a
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
 from typing import Any
 
 from bot import config
 from bot.decisions import Answer, Ask, Change, Decision, Effect, Turn
+from bot.folding import folded, read_plainly, shows_nothing
 from bot.intents.numbers import code_in, is_number, member_key
 from bot.intents.one_time_code import OneTimeCodes
 from bot.intents.statement import Statement
@@ -22,21 +23,22 @@ from bot.knowledge.editions import Edition
 from bot.messages import Audience, Identity, Instant, Kind
 from bot.ports import Codes, MemberDirectory
 from bot.turns import CodeKept
+from bot.wording import digest
 
 INTENT = "link"
 SEND_CODE = "send_link_code"
 DAY = 86400.0
 _PATIENCE = 1800.0  # seconds after which a number is no longer taken for an answer to our question
 _SPOKEN = frozenset({Kind.TEXT, Kind.VOICE})
-_CANCEL = frozenset(
-    {"取消", "取消绑定", "算了", "不用了", "不绑了", "退出", "cancel", "stop", "quit", "never mind", "nevermind"}
+_CANCEL = (
+    *("取消", "取消绑定", "算了", "不用了", "不绑了", "不绑定了", "退出"),
+    *("cancel", "stop", "quit", "never mind", "nevermind"),
 )
-_RESEND = frozenset(
-    {"绑定", "重发", "再发", "再发一次", "重新发", "重新发送", "没收到", "没有收到", "没收到验证码"}
-    | {"link", "resend", "send again", "send it again", "i didn't get it", "not received"}
+_RESEND = (
+    *("绑定", "重发", "再发", "再发一次", "重新发", "重新发送", "没收到", "没有收到", "没收到验证码"),
+    *("link", "resend", "send again", "send it again", "i didn't get it", "not received"),
 )
 _LEAVE = re.compile(r"解绑|(?:解除|取消).{0,4}(?:绑定|关联)|\b(?:un(?:link|bind|pair)|disconnect)", re.IGNORECASE)
-_EDGES = re.compile(r"^[\s\W_]+|[\s\W_]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,21 +117,23 @@ class LinkSkill:
         if under_way is None or turn.message.kind not in _SPOKEN:
             return False
         text = turn.message.text
-        resend = under_way.step == "code" and _plain(text) in _RESEND
-        return resend or _plain(text) in _CANCEL or is_number(text) or member_key(text) is not None
+        if turn.message.kind is Kind.VOICE and shows_nothing(text):
+            return True  # a number that was said and not recognised: we ask for it in writing
+        resend = under_way.step == "code" and _says(text, _RESEND)
+        return resend or _says(text, _CANCEL) or is_number(text) or member_key(text) is not None
 
     async def respond(self, turn: Turn) -> Decision:
         """The next step. Raises MemberSystemFailed and Unavailable."""
         under_way = progress(turn)
         if under_way is None or not self.wants(turn):
             return await self._start(turn)
-        if _plain(turn.message.text) in _CANCEL:
+        if _says(turn.message.text, _CANCEL):
             return self._end("link.cancelled", turn)
         return await self._step(turn, under_way)
 
     async def _start(self, turn: Turn) -> Decision:
         member_id = verified_member(turn.conversation.identity, turn.now)
-        if _LEAVE.search(turn.message.text):
+        if _LEAVE.search(read_plainly(digest(turn.message.text))):
             return self._unlink(turn) if member_id else self._end("link.cancelled", turn)
         member = await self._members.member(member_id) if member_id else None
         words = self._words(turn.edition)
@@ -143,7 +147,7 @@ class LinkSkill:
 
     async def _step(self, turn: Turn, under_way: Progress) -> Decision:
         text = turn.message.text
-        if under_way.step == "code" and _plain(text) in _RESEND:
+        if under_way.step == "code" and _says(text, _RESEND):
             return await self._send(turn, under_way)
         code = code_in(text) if under_way.step == "code" else None
         if code:
@@ -209,6 +213,11 @@ def _ask(
     return Ask(text, entry=INTENT, audience=Audience.PRIVATE, slots=under_way.slots(), effects=effects, changes=changes)
 
 
-def _plain(text: str) -> str:
-    """A short command without its dress: width, case, punctuation around it."""
-    return _EDGES.sub("", unicodedata.normalize("NFKC", text)).casefold()
+@cache
+def _commands(words: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(folded, words))
+
+
+def _says(text: str, words: tuple[str, ...]) -> bool:
+    """Whether a text is one of these short commands, in whatever dress."""
+    return folded(text) in _commands(words)

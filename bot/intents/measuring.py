@@ -19,7 +19,8 @@ from bot.intents.labelled import Labelled
 from bot.intents.teaching import Learned, Progress, unwatched
 from bot.intents.understanding.thresholds import Outcomes
 from bot.knowledge.confusions import Confusion
-from bot.wording import digest, language_of
+from bot.language import script_of
+from bot.wording import digest
 
 AT_ONCE = 16
 _KEPT = 0.95  # the share of known texts that must pass while strangers are counted
@@ -189,7 +190,7 @@ def _understood(learned: Learned, asked: Sequence[Labelled], progress: Progress)
         progress("asking", start / len(asked))
         texts = [row.text for row in asked[start : start + AT_ONCE]]
         yield from learned.engine.understand(
-            [Utterance(digest(text), language_of(text), learned.edition) for text in texts]
+            [Utterance(digest(text), script_of(text), learned.edition) for text in texts]
         )
 
 

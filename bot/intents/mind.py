@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bot.decisions import Answer, Ask, Change, Decision, HandOff, Quiet, Trace, Turn, Understanding, Utterance
+from bot.folding import folded, shows_nothing
 from bot.intents import faq
 from bot.intents.following import in_context, leaning, sure
 from bot.intents.overheard import unread
@@ -15,10 +16,11 @@ from bot.intents.policy import Use, decide, decide_each, picked
 from bot.intents.sentences import questions
 from bot.intents.stopping import wants_silence
 from bot.knowledge.editions import Edition
+from bot.language import language_of
 from bot.messages import Conversation, Heard, Instant, Kind, Owner, Reason
 from bot.ports import Skill
 from bot.turns import Work
-from bot.wording import digest, language_of
+from bot.wording import digest
 
 _SPOKEN = frozenset({Kind.TEXT, Kind.CLICK, Kind.VOICE})
 _UNSAID = frozenset({Kind.OUTCOME, Kind.EVENT, Kind.NOTE})
@@ -91,7 +93,7 @@ class Mind:
         message, conversation = work.message, work.conversation
         language = self._language(message, conversation)
         understanding = Understanding()
-        if message.kind in _SPOKEN and message.text.strip() and not fetches(work):
+        if message.kind in _SPOKEN and not shows_nothing(message.text) and not fetches(work):
             understanding = await self._understood(message.text, language, conversation, edition)
         return Turn(message, conversation, understanding, language, edition.number, now)
 
@@ -127,21 +129,21 @@ class Mind:
 
     async def _said(self, turn: Turn, edition: Edition) -> Decision:
         """The decision on something a customer said to the bot."""
-        kind = turn.message.kind
+        kind, silent = turn.message.kind, shows_nothing(turn.message.text)
+        running = self._skills.get(str(turn.conversation.slots.get("skill", "")))
+        if running is not None and running.wants(turn):  # type: ignore[attr-defined]
+            return await self._use(running, turn)
         if kind is Kind.FOLLOW:
             return Answer(edition.phrase("welcome", turn.language), entry="welcome")
-        if kind is Kind.UNSUPPORTED or (kind in (Kind.TEXT, Kind.CLICK) and not turn.message.text.strip()):
+        if kind is Kind.UNSUPPORTED or (kind in (Kind.TEXT, Kind.CLICK) and silent):
             return Answer(edition.phrase("unsupported", turn.language), entry="unsupported")
-        if kind not in _SPOKEN or not turn.message.text.strip():
+        if kind not in _SPOKEN or silent:
             what = edition.phrase(f"media.{kind.value}", turn.language)
             received = edition.phrase("media.received", turn.language, kind=what)
             return HandOff(Reason.MEDIA, detail=kind.value, text=received)
         return await self._meant(turn, edition)
 
     async def _meant(self, turn: Turn, edition: Edition) -> Decision:
-        running = self._skills.get(str(turn.conversation.slots.get("skill", "")))
-        if running is not None and running.wants(turn):  # type: ignore[attr-defined]
-            return await self._use(running, turn)
         answer = await self._several(turn, edition)
         if answer is not None:
             return answer
@@ -196,7 +198,7 @@ def joins(conversation: Conversation) -> bool:
 
 def fetches(work: Work) -> bool:
     """Whether the customer only asks for what waits for them."""
-    return work.conversation.waiting > 0 and work.message.text.strip() == FETCH
+    return work.conversation.waiting > 0 and folded(work.message.text) == FETCH
 
 
 def _outcome(message: Heard) -> Decision:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeAlias
 
 from bot.decisions import Candidate, Turn, Understanding
+from bot.folding import LONGEST, folded
 from bot.knowledge.editions import Edition
 from bot.knowledge.entries import Entry
 from bot.knowledge.sameness import same_form
@@ -52,6 +54,11 @@ class Over:
 
 
 Route: TypeAlias = Say | Use | DidYouMean | Over
+_ORDINALS = {"first": "1", "second": "2", "third": "3", "one": "1", "two": "2", "three": "3"}
+_CHOSEN = re.compile(  # as `folded` leaves it
+    r"(?:我?(?:选择?|要|想要|问的是|是))?第?(?:the )?(?:(?:number|option|no|choice) )?"
+    rf"(?P<which>[0-9]|{'|'.join(_ORDINALS)})(?:[个条项种号点]|st|nd|rd)?(?: (?:one|option))?"
+)
 _SIGNALS = {"anger": Reason.ANGER, "person": Reason.ASKED}
 
 
@@ -118,11 +125,12 @@ def _worth_asking(known: Sequence[Candidate], edition: Edition, ask: float, toda
 def picked(edition: Edition, turn: Turn) -> str | None:
     """The entry picked from what was offered, by its number or title."""
     choices = [choice for choice in turn.conversation.slots.get("choices", ()) if choice in edition.entries]
-    if not choices:
+    said = folded(turn.message.text)
+    if not choices or len(said) > LONGEST:
         return None
-    said = same_form(turn.message.text)
+    chosen, form = _CHOSEN.fullmatch(said), same_form(said)
     for number, choice in enumerate(choices, 1):
-        titles = {same_form(edition.title(choice, language)) for language in ("zh", "en")}
-        if said == str(number) or said in titles:
+        titles = {same_form(folded(edition.title(choice, language))) for language in ("zh", "en")}
+        if (chosen and str(number) == _ORDINALS.get(chosen["which"], chosen["which"])) or form in titles:
             return str(choice)
     return None

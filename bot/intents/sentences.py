@@ -7,11 +7,12 @@ import re
 MOST = 3
 _ENDS = re.compile(r"[?？!！。;；\n]+|\.(?=\s)")
 _ALSO = re.compile(
-    r"[,，、\s]*(?:另外|还有(?:就是|个问题)?|顺便(?:再)?问(?:一下|下)?|再问(?:一下|下))[,，:：\s]*"
-    r"|,?\s+(?:and also|and another thing|also,|and (?=(?:how|what|when|where|who|why|can|do|does|is|are)\b))\s*",
+    r"(?:另外|还有(?:就是|个问题)?|顺便(?:再)?问(?:一下|下)?|再问(?:一下|下))[,，:：\s]*"
+    r"|(?<=\s)(?:and also|and another thing|also,|and (?=(?:how|what|when|where|who|why|can|do|does|is|are)\b))\s*",
     re.IGNORECASE,
 )
 _HAN = re.compile(r"[㐀-鿿豈-﫿]")
+_BETWEEN = " \t\u3000,，、"
 _LEAST_HAN, _LEAST_WORDS = 4, 3
 
 
@@ -20,7 +21,7 @@ def questions(text: str) -> list[str]:
 
     A message of more is a story, which is understood as a whole.
     """
-    pieces = [piece.strip(" ,，、") for sentence in _ENDS.split(text) for piece in _ALSO.split(sentence)]
+    pieces = [piece.strip(_BETWEEN) for sentence in _ENDS.split(text) for piece in _ALSO.split(sentence)]
     whole = [piece for piece in pieces if _says_enough(piece)]
     return whole if 2 <= len(whole) <= MOST else []
 

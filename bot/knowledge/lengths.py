@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from bot.errors import Mistake
 from bot.files import Place
 from bot.knowledge.entries import Base, Entry
+from bot.weighing import weigh
 from bot.wording import measure
-
-_LINK = re.compile(r"https?://\S+")
-_LINK_WEIGHS = 23
-_LIGHT = ((0x0, 0x10FF), (0x2000, 0x200D), (0x2010, 0x201F), (0x2032, 0x2037))
-_PICTURE = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf](?:[\ufe0f\u200d\U0001f3fb-\U0001f3ff]|(?<=\u200d).)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +23,10 @@ class Room:
     size: Callable[[str], int]
 
 
-def weight(text: str) -> int:
-    """The length of a post on X: most Latin signs count 1, Chinese ones 2, any link 23 and any picture 2.
-
-    https://docs.x.com/fundamentals/counting-characters (configuration v3).
-    """
-    composed = unicodedata.normalize("NFC", text)
-    bare, links = _LINK.subn("", composed)
-    bare, pictures = _PICTURE.subn("", bare)
-    return links * _LINK_WEIGHS + pictures * 2 + sum(1 if _light(ord(sign)) else 2 for sign in bare)
-
-
-def _light(code: int) -> bool:
-    return any(first <= code <= last for first, last in _LIGHT)
-
-
 ROOMS = (
     # bytes in one text message; the official page names no number, dodgepudding/wechat-php-sdk#363 does
     Room("wechat", "WeChat", 2047, "bytes", lambda text: measure(text, "bytes")),
-    Room("twitter", "X", 280, "signs (a Chinese one counts 2)", weight),
+    Room("twitter", "X", 280, "signs (a Chinese one counts 2)", weigh),
 )
 
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from bot.knowledge.sameness import simplified
+from bot.folding import normalised, simplified
 
 _HAN = re.compile(r"[㐀-鿿豈-﫿]")
 _BETWEEN = re.compile(r"[\W_]+")
@@ -23,7 +22,7 @@ Groups: TypeAlias = frozenset[str]
 
 def letter_groups(text: str) -> Groups:
     """The overlapping groups of letters in a text, with its two ends: of two in Chinese, of three in all else."""
-    plain = simplified(unicodedata.normalize("NFKC", text).casefold())
+    plain = simplified(normalised(text, "NFKC").casefold())
     size, gap = (2, "") if _HAN.search(plain) else (3, " ")
     padded = f"\n{_BETWEEN.sub(gap, plain).strip()}\n"
     return frozenset(padded[start : start + size] for start in range(max(len(padded) - size + 1, 1)))

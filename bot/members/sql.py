@@ -29,7 +29,7 @@ from bot.errors import MemberSystemFailed, Mistake, SettingError
 from bot.members.schema import gifts, members, point_movements, redemptions
 from bot.membership import Member, MemberKey, Movement, Points, Redemption
 from bot.messages import Instant
-from bot.wording import new_id
+from bot.wording import clean, new_id
 
 T = TypeVar("T")
 THREADS = 4
@@ -119,7 +119,8 @@ def _member(connection: Connection, member_id: str) -> Member | None:
 
 
 def _read(row: Row[Any]) -> Member:
-    return Member(str(row.id), str(row.number), str(row.name), str(row.phone), str(row.tier))
+    """Cleaned: a brand's database may hold what ours cannot."""
+    return Member(*(clean(str(one)) for one in (row.id, row.number, row.name, row.phone, row.tier)))
 
 
 def _points(connection: Connection, member_id: str, now: Instant) -> Points:

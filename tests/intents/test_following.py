@@ -46,6 +46,7 @@ def cards() -> tuple[SemanticEngine, Edition]:
     [
         ("那金卡呢？", "金卡"),
         ("金卡呢", "金卡"),
+        ("那麼銀卡呢？", "银卡"),
         ("那么，周末呢？？", "周末"),
         ("还有发票", "发票"),
         ("and for gold?", "for gold"),

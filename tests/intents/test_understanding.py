@@ -16,7 +16,7 @@ from bot.intents.understanding.semantic import SemanticEngine
 from bot.intents.understanding.training import elsewhere, learn
 from bot.knowledge.editions import Edition
 from bot.knowledge.sameness import same_form
-from bot.wording import language_of
+from bot.language import script_of
 
 HERE = Path(__file__).parent
 
@@ -38,7 +38,7 @@ def engine(shipped_edition: tuple[str, bytes]) -> SemanticEngine:
 
 
 def understood(engine: SemanticEngine, texts: Sequence[str]) -> list[Understanding]:
-    return engine.understand([Utterance(text, language_of(text), 1) for text in texts])
+    return engine.understand([Utterance(text, script_of(text), 1) for text in texts])
 
 
 def first(engine: SemanticEngine, text: str) -> Candidate:
@@ -74,7 +74,7 @@ def test_paraphrases_nobody_taught_are_mostly_answered_and_rightly(engine: Seman
 def test_chinese_is_understood_as_well_as_english(engine: SemanticEngine, edition: Edition) -> None:
     asked = new_paraphrases(edition)
     for language in ("zh", "en"):
-        ours = [(text, entry) for text, entry in asked if language_of(text) == language]
+        ours = [(text, entry) for text, entry in asked if script_of(text) == language]
         right = [first(engine, text).intent == entry for text, entry in ours]
         assert sum(right) / len(right) >= 0.9, language
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from bot.knowledge.checks import Finding, Outlook, Severity, check
 from bot.knowledge.confusions import Confusion
 from bot.knowledge.entries import read
-from bot.knowledge.lengths import weight
 from bot.knowledge.links import NOBODY, addresses, links
 from bot.knowledge.nearness import letter_groups, near_pairs, nearness
 from bot.knowledge.sameness import gist
+from bot.weighing import weigh
 
 TODAY = date(2026, 9, 21)
 WECHAT = Outlook(channels=("wechat",))
@@ -116,7 +116,7 @@ def test_every_wording_of_an_answer_is_looked_at(editor: Editor, old: str, new: 
     ],
 )
 def test_a_post_is_counted_as_x_counts_it(text: str, counted: int) -> None:
-    assert weight(text) == counted
+    assert weigh(text) == counted
 
 
 @pytest.mark.parametrize(("until", "expired"), [("2026-09-20", True), ("2026-09-21", False)])

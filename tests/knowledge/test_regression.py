@@ -20,7 +20,7 @@ from bot.knowledge.entries import load as load_base
 from bot.knowledge.entries import read
 from bot.knowledge.regression import PERSON, Case, Did, Judged, Reaction, Verdict, findings, judge, load
 from bot.knowledge.sameness import same_form
-from bot.wording import language_of
+from bot.language import script_of
 
 FILE = """\
 - {ask: "邮费怎么收呀", expect: delivery-fee}
@@ -176,7 +176,7 @@ def test_the_shipped_file_asks_for_everything_in_both_languages(shipped: list[Ca
     assert len(shipped) >= 320
     assert len({same_form(case.ask) for case in shipped}) == len(shipped)
     assert sum(case.expect == PERSON for case in shipped) >= 40
-    languages = Counter(language_of(case.ask) for case in shipped)
+    languages = Counter(script_of(case.ask) for case in shipped)
     assert min(languages.values()) / len(shipped) > 0.45
 
 

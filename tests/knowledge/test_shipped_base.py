@@ -11,8 +11,8 @@ from editor import SHIPPED, SKILLS
 from bot.knowledge.checks import Severity, check
 from bot.knowledge.content import LANGUAGES
 from bot.knowledge.entries import Base, Entry, load, read
-from bot.knowledge.lengths import weight
 from bot.knowledge.sameness import same_form
+from bot.weighing import weigh
 
 TODAY, IN_TWO_YEARS = date(2026, 12, 1), date(2028, 12, 1)
 MARKDOWN = re.compile(r"\*\*|^#|^[-*] |\[[^\]]*\]\(|`", re.MULTILINE)
@@ -47,7 +47,7 @@ def test_every_answer_has_words_for_a_public_post(base: Base) -> None:
     """Short, and without a word that only makes sense between two."""
     for entry in base.entries.values():
         for one in entry.answers.words_on("twitter") if entry.answers else ():
-            assert weight(one.text) <= 240, entry.id
+            assert weigh(one.text) <= 240, entry.id
             assert one.channel == "default" or not re.search(r"回复“人工”|reply “agent”", one.text), entry.id
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.channels.twitter.reading import found, mapping, number, text, written_at
+from bot.channels.twitter.reading import found, mapping, number, text, unescaped, written_at
 from bot.messages import Inbound, Instant, Kind, Media
 
 
@@ -59,7 +58,7 @@ def inbound_of(account: str, direct: Direct, ours: str, arrived: Instant) -> Inb
     """The private message; None for our own, for groups and for what is not a complete message."""
     if not (direct.id and direct.sender and direct.with_us) or direct.sender == ours:
         return None
-    words = html.unescape(direct.words.replace(direct.link, "") if direct.link else direct.words).strip()
+    words = unescaped(direct.words.replace(direct.link, "") if direct.link else direct.words).strip()
     kind = Kind.TEXT if words else Kind.IMAGE if direct.picture else Kind.UNSUPPORTED
     media = Media(direct.picture) if direct.picture else None
     return Inbound(

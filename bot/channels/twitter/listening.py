@@ -6,7 +6,6 @@ left out here, as are retweets and the account's own posts.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from bot.channels.twitter.endpoints import SEARCH
 from bot.channels.twitter.events import Ours
 from bot.channels.twitter.polls import POST_FIELDS, Listing
 from bot.channels.twitter.posts import Post, post_of
-from bot.channels.twitter.reading import each, first_id_at, mapping, number, text
+from bot.channels.twitter.reading import each, first_id_at, mapping, number, text, unescaped
 from bot.channels.twitter.settings import Listening, TwitterSettings
 from bot.messages import Inbound, Instant, Kind, Media
 from bot.ports import Clock
@@ -82,7 +81,7 @@ def inbound_of(ours: Ours, post: Post, writer: Writer, arrived: Instant) -> Inbo
         post.author,
         f"overheard:{post.original}",
         Kind.OVERHEARD,
-        html.unescape(post.words).strip(),
+        unescaped(post.words).strip(),
         Media(post.picture) if post.picture else None,
         post.at or arrived,
         Kind.OVERHEARD.value,

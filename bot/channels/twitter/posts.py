@@ -6,17 +6,20 @@ travels in the message's data.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.channels.twitter.reading import each, found, made_at, mapping, number, text, written_at
+from bot.channels.twitter.reading import each, found, made_at, mapping, number, text, unescaped, written_at
 from bot.messages import Inbound, Instant, Kind, Media
 
-_HANDLES = re.compile(r"^(?:[@＠][A-Za-z0-9_]{1,15}(?:\s+|$))+", re.ASCII)
-_ATTACHED = re.compile(r"(?:\s*https?://t\.co/\w+)+\s*$", re.ASCII)
+# A name ends where no letter, digit or _ of ASCII follows; "@é" and "@a@b" name nobody (twitter-text, validMentions).
+_NAME = r"[@＠][A-Za-z0-9_]{1,15}(?![A-Za-z0-9_@＠\u00c0-\u024f])"
+_BESIDE = r"[\s,，:：、;；\u200b-\u200f\u2060\ufeff]*"
+_NAMES = re.compile(rf"{_BESIDE}\.?(?:{_NAME}{_BESIDE})+")
+_ATTACHED = re.compile(r"https?://t\.co/[A-Za-z0-9_]+$", re.ASCII)
+_ATTACHED_LONGEST = 64  # characters; those of X have 23
 _LINK = re.compile(r"https?://\S+")
 _USERNAME = re.compile(r"[A-Za-z0-9_]{1,15}", re.ASCII)
 MOST_NAMED = 50  # others whom a reply leaves in peace
@@ -115,8 +118,19 @@ def inbound_of(account: str, post: Post, arrived: Instant) -> Inbound | None:
 
 def _said(post: Post) -> str:
     """Without the names before it, and without the links that X puts after it for what is quoted or attached."""
-    words = _HANDLES.sub("", post.words)
-    return html.unescape(_ATTACHED.sub("", words) if post.quotes or post.picture else words).strip()
+    named = _NAMES.match(post.words)
+    words = post.words[named.end() :] if named else post.words
+    words = _without_attached(words) if post.quotes or post.picture else words
+    return unescaped(words).strip()
+
+
+def _without_attached(words: str) -> str:
+    end = len(words.rstrip())
+    while link := _ATTACHED.search(words, max(0, end - _ATTACHED_LONGEST), end):
+        end = link.start()
+        while end and words[end - 1].isspace():
+            end -= 1
+    return words[:end]
 
 
 def _kind(post: Post, words: str) -> Kind:

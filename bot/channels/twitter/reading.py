@@ -39,6 +39,11 @@ def text(value: Any, *path: str) -> str:
     return clean(there) if isinstance(there, str) else ""
 
 
+def unescaped(words: str) -> str:
+    """What was written: X gives these three signs, and no other, as HTML does (docs.x.com, counting-characters)."""
+    return words.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
 def number(value: Any, *path: str) -> str:
     """An id of X: up to 19 digits, kept as text; '' for anything else."""
     there = found(value, *path)

@@ -12,6 +12,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from bot.wording import clean
+
 _RUN = re.compile(r"[㐀-鿿豈-﫿]+|[^\W_㐀-鿿豈-﫿]+")
 _HAN_LENGTHS = (1, 2, 3)
 _LETTER_LENGTHS = (3, 4, 5)
@@ -64,7 +66,7 @@ def learned(texts: Sequence[Counted], most: int) -> Letters:
 
 def count(text: str) -> Counted:
     """The checksums of a text's n-grams, each once and ascending, and how often it holds each."""
-    counted = Counter(zlib.crc32(gram.encode()) for gram in _grams(text))
+    counted = Counter(zlib.crc32(gram.encode()) for gram in _grams(clean(text)))
     ordered = sorted(counted)
     return np.array(ordered, np.uint32), np.array([counted[gram] for gram in ordered], np.float32)
 

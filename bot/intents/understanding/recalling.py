@@ -68,4 +68,4 @@ class Remembered:
 
 def digest(text: str) -> str:
     """What a plain text is known by."""
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()

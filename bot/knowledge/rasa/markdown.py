@@ -10,9 +10,9 @@ from pathlib import Path
 from bot.errors import Mistake, SettingError
 from bot.knowledge.rasa.facts import Example, Fact, Follows, Reply, Spot
 
-_HEADING = re.compile(r"^##\s*(?:(intent|synonym|regex|lookup)\s*:\s*)?(.*?)\s*$")
+_HEADING = re.compile(r"^##\s*(?:(intent|synonym|regex|lookup)\s*:\s*)?(.*)$")
 _SAYS = re.compile(r"^\s*\*\s*([^\s{]+)")
-_ITEM = re.compile(r"^\s*[-*+]\s+(.*?)\s*$")
+_ITEM = re.compile(r"^\s*[-*+]\s+(.*)$")
 _ACTION = re.compile(r"^(utter_|respond_|action_|slot\{|form\{|[a-z_]+_form\b)")
 
 
@@ -44,7 +44,7 @@ def read_markdown(path: Path) -> Iterator[Fact]:
 
 def _blocks(path: Path, lines: Sequence[str]) -> Iterator[_Block]:
     block: _Block | None = None
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(map(str.rstrip, lines), 1):
         heading = _HEADING.match(line)
         if heading:
             if block:

@@ -16,7 +16,7 @@ import yaml
 from bot.knowledge.answers import DEFAULT
 from bot.knowledge.content import LANGUAGES, Language
 from bot.knowledge.entries import Base, Entry
-from bot.wording import language_of
+from bot.language import script_of
 
 ABOUT = "yingda"
 VERSION = "3.1"
@@ -119,7 +119,7 @@ def _all_examples(entry: Entry) -> Iterable[str]:
 
 def spoken(text: str) -> Language:
     """The language of a text by its letters."""
-    return "zh" if language_of(text, "en") == "zh" else "en"
+    return "zh" if script_of(text, "en") == "zh" else "en"
 
 
 def _line(text: str) -> str:

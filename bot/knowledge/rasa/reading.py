@@ -17,7 +17,7 @@ from bot.knowledge.rasa.markdown import read_markdown
 from bot.knowledge.rasa.project import ABOUT
 
 _SHUT = {"endpoints", "credentials", "docker-compose"}
-_ENTITY = re.compile(r"\[(?P<text>[^\]]+?)\](?:\([^:)]+?(?::[^)]+)?\)|\{[^}]+?\})")
+_ENTITY = re.compile(r"\[(?P<text>[^\[\]]++)\](?:\([^:)]+?(?::[^)]+)?\)|\{[^}]+?\})")
 _HELPERS = {
     "synonym": "synonyms are dropped: write the other wordings as examples",
     "regex": "regular expressions are dropped: nothing here is matched by pattern",

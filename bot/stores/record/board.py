@@ -14,6 +14,7 @@ from bot.decisions import Candidate, Trace
 from bot.desk.moves import OPEN, WORKERS
 from bot.desk.queue import in_order
 from bot.desk.thread import gravest, merged
+from bot.folding import spellings
 from bot.messages import Author, Conversation, Customer, Instant, Kind, Media, OutboxState, Reason, Said
 from bot.stores.record.database import Database
 from bot.stores.record.rows import CONVERSATION, conversation_of, media_of
@@ -93,8 +94,8 @@ class Board:
 
     async def ended(self, search: str, limit: int) -> list[CaseLine]:
         wanted = _LINES.where(cases.c.ended_at > 0).order_by(cases.c.ended_at.desc(), cases.c.id.desc()).limit(limit)
-        if search:
-            wanted = wanted.where(_found_by(search))
+        if written := spellings(search):
+            wanted = wanted.where(or_(*map(_found_by, written)))
         return await self._database.read(lambda connection: [_line(row) for row in connection.execute(wanted)])
 
     async def open_with(self, words: Sequence[Sought], limit: int) -> list[CaseLine]:

@@ -22,7 +22,7 @@ from bot.stores.record.tables import cases, codes, conversations, customers, ide
 from bot.wording import new_id
 
 _DIGIT = re.compile(r"\d")
-_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)+")  # each run of signs is tried once: linear
 _UNSENT = (OutboxState.OFFERED, OutboxState.PENDING, OutboxState.WAITING)
 _OPEN = (CaseState.WAITING, CaseState.CLAIMED)
 

@@ -15,7 +15,7 @@ from bot.stores.record.bulk import Inserts
 from bot.stores.record.rows import json_text, message_row
 from bot.stores.record.tables import messages, outbox, traces
 from bot.turns import Reply, TurnCommit
-from bot.wording import new_id
+from bot.wording import clean, new_id
 
 _MESSAGES, _OUTBOX, _TRACES = (Inserts(table) for table in (messages, outbox, traces))
 
@@ -55,10 +55,11 @@ class Sheet:
         self, reply: Reply, after: dict[str, Any], body: bytes | None, answers: str | None = None, edition: int = 0
     ) -> str:
         """One line of the conversation and the outbox row that carries it; the row's id."""
+        text = clean(reply.text)
         after["seq"] += 1
         after["waiting"] += reply.state is OutboxState.WAITING
         message = message_row(new_id(), after["id"], after["seq"], reply.author, Kind.TEXT, self.now) | {
-            "text": reply.text,
+            "text": text,
             "by": reply.author.value,
             "entry": reply.entry,
             "edition": edition,
@@ -68,7 +69,7 @@ class Sheet:
         carrier = _outbox_row(after, answers, self.now) | {
             "message_id": message["id"],
             "author": reply.author.value,
-            "text": reply.text,
+            "text": text,
             "state": reply.state.value,
             "body": body,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twitter_peer import PAYLOADS
 
+from bot import weighing
 from bot.weighing import weigh
 from bot.wording import cut, measure
 
@@ -48,4 +50,61 @@ def test_what_counts_how_much(text: str, weight: int) -> None:
 @given(text=st.text(max_size=400))
 def test_any_text_has_a_weight_and_can_be_cut(text: str) -> None:
     assert weigh(text) >= 0
-    assert all(measure(piece, "weighted") <= 280 or "." in piece for piece in cut(text, 280, "weighted"))
+    assert all(measure(piece, "weighted") <= 280 for piece in cut(text, 280, "weighted"))
+
+
+ATOMS = st.sampled_from(
+    [
+        "a",
+        "b.cn",
+        "example.com",
+        "http://",
+        "https://",
+        "t.co/",
+        "/",
+        "?q=1",
+        "&",
+        "@",
+        "#",
+        "看",
+        "。",
+        ".",
+        "-",
+        " ",
+        "(",
+        ")",
+        "xn--p1ai",
+        "é",
+        "👨\u200d👩\u200d👧",
+        "👍🏽",
+        "1️⃣",
+        "🇨🇳",
+        "\u200d",
+        "café",
+        "co.uk",
+        "\r\n",
+        "网址",
+    ]
+)
+
+
+@given(atoms=st.lists(ATOMS, max_size=5))
+def test_a_text_weighs_what_the_official_parser_says(atoms: list[str]) -> None:
+    """Which is asked about short texts only: over 5,000 signs of "a.a." it thinks for half a minute."""
+    text = " ".join(atoms)
+    with weighing._resources_lent():
+        from twitter_text import parse_tweet
+    assert weigh(text) == parse_tweet(text).weightedLength
+
+
+@pytest.mark.parametrize("sign", ["a.", "a.cn ", "http://a.cn/(", "👍🏽", "\u0301\u0316", "看.cn"])
+def test_a_long_text_is_weighed_at_once(sign: str) -> None:
+    weigh("a.cn 👍🏽")
+    began = time.thread_time()
+    weigh(sign * (10_000 // len(sign)))
+    assert time.thread_time() - began < 0.5
+
+
+def test_every_emoji_is_looked_for() -> None:
+    known = weighing._known_emoji().all
+    assert [one for one in known if not weighing._MAYBE_EMOJI.fullmatch(one.lstrip("0123456789#*"))] == []

@@ -118,3 +118,10 @@ def test_a_long_list_is_read_in_part_and_counted_whole(desk: Desk, clock: Movabl
 
 def test_an_empty_list_counts_nothing(desk: Desk) -> None:
     assert asyncio.run(desk.board.counts("nobody")) == CaseCounts(0, 0, 0)
+
+
+@pytest.mark.parametrize("search", ["张丽", "張麗", "\u200b张丽", "ＢＡＢＡ", "baba"])
+def test_an_ended_case_is_found_in_either_script_and_width(desk: Desk, search: str) -> None:
+    case = desk.ground.case(desk.ground.conversation(desk.ground.customer("張麗 Baba")))
+    asyncio.run(desk.cases.resolve(case, desk.mei))
+    assert [line.id for line in asyncio.run(desk.board.ended(search, 9))] == [case]
