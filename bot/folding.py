@@ -43,7 +43,7 @@ def folded(text: str) -> str:
     words and none in Chinese, nothing around it: no punctuation, no courtesies. A text of nothing but signs keeps them,
     a courtesy alone stays what it is, and a text over 100 characters comes back as it is.
     """
-    seen = _UNSEEN.sub("", text).strip()
+    seen = visible(text).strip()
     if len(seen) > LONGEST:
         return text
     plain = figures(read_plainly(seen))
@@ -53,7 +53,7 @@ def folded(text: str) -> str:
 
 def read_plainly(text: str) -> str:
     """NFKC, small letters, simplified Chinese, and nothing that does not show."""
-    return simplified(normalised(_UNSEEN.sub("", text), "NFKC").casefold())
+    return simplified(normalised(visible(text), "NFKC").casefold())
 
 
 def without_courtesies(plain: str) -> str:
@@ -71,15 +71,20 @@ def figures(text: str) -> str:
     return digits.translate(_FIGURES)
 
 
+def visible(text: str) -> str:
+    """A text without the signs that show nothing."""
+    return _UNSEEN.sub("", text)
+
+
 def shows_nothing(text: str) -> bool:
     """Whether nobody would see anything of a text."""
-    return not _UNSEEN.sub("", text).strip()
+    return not visible(text).strip()
 
 
 def spellings(text: str) -> tuple[str, ...]:
     """How a short text that is looked for may stand somewhere: as typed, NFKC, and in simplified and traditional
     Chinese; nothing where it shows nothing."""
-    plain = normalised(_UNSEEN.sub("", text), "NFKC").strip()
+    plain = normalised(visible(text), "NFKC").strip()
     if not plain:
         return ()
     return tuple(dict.fromkeys((text.strip(), plain, simplified(plain), _traditional(plain))))

@@ -101,7 +101,7 @@ class Board:
     async def open_with(self, words: Sequence[Sought], limit: int) -> list[CaseLine]:
         def work(connection: Connection) -> list[CaseLine]:
             now = self._database.now(connection)
-            found = [or_(_found_by(word.text), *labelled(word, now)) for word in words]
+            found = [or_(*map(_found_by, spellings(word.text)), *labelled(word, now)) for word in words]
             wanted = _LINES.where(cases.c.state.in_([state.value for state in OPEN]), *found)
             newest = wanted.order_by(cases.c.opened_at.desc(), cases.c.id.desc()).limit(limit)
             return in_order(_line(row) for row in connection.execute(newest))
