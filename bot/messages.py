@@ -23,6 +23,7 @@ class Kind(StrEnum):
     IMAGE = "image"
     VOICE = "voice"
     VIDEO = "video"
+    FILE = "file"
     LOCATION = "location"
     LINK = "link"
     CLICK = "click"

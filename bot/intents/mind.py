@@ -130,7 +130,8 @@ class Mind:
         kind = turn.message.kind
         if kind is Kind.FOLLOW:
             return Answer(edition.phrase("welcome", turn.language), entry="welcome")
-        if kind is Kind.UNSUPPORTED or (kind in (Kind.TEXT, Kind.CLICK) and not turn.message.text.strip()):
+        nothing_to_show = kind is Kind.UNSUPPORTED and turn.message.media is None
+        if nothing_to_show or (kind in (Kind.TEXT, Kind.CLICK) and not turn.message.text.strip()):
             return Answer(edition.phrase("unsupported", turn.language), entry="unsupported")
         if kind not in _SPOKEN or not turn.message.text.strip():
             what = edition.phrase(f"media.{kind.value}", turn.language)

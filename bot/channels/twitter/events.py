@@ -59,7 +59,8 @@ def _direct(envelope: Mapping[str, Any], ours: Ours, arrived: Instant) -> Iterat
 
 
 def _messages(payload: Mapping[str, Any], ours: Ours, arrived: Instant) -> Iterator[Inbound]:
-    read = (directs.event_of(one, ours.user) for one in each(payload, "direct_message_events"))
+    users = mapping(payload, "users")
+    read = (directs.event_of(one, ours.user, users) for one in each(payload, "direct_message_events"))
     return _kept(directs.inbound_of(ours.account, one, ours.user, arrived) for one in read)
 
 

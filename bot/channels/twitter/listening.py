@@ -19,7 +19,7 @@ from bot.channels.twitter.polls import POST_FIELDS, Listing
 from bot.channels.twitter.posts import Post, post_of
 from bot.channels.twitter.reading import each, first_id_at, mapping, number, text
 from bot.channels.twitter.settings import Listening, TwitterSettings
-from bot.messages import Inbound, Instant, Kind, Media
+from bot.messages import Inbound, Instant, Kind
 from bot.ports import Clock
 
 FARTHEST_BACK = 6.9 * 86_400.0  # X refuses a since_id of more than seven days ago
@@ -83,7 +83,7 @@ def inbound_of(ours: Ours, post: Post, writer: Writer, arrived: Instant) -> Inbo
         f"overheard:{post.original}",
         Kind.OVERHEARD,
         html.unescape(post.words).strip(),
-        Media(post.picture) if post.picture else None,
+        post.media,
         post.at or arrived,
         Kind.OVERHEARD.value,
         {name: value for name, value in data.items() if value},

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.channels.twitter.reading import each, found, made_at, mapping, number, text, written_at
+from bot.channels.twitter.attached import kind_of, media_of, older_media_of
+from bot.channels.twitter.reading import each, found, handle_of, made_at, mapping, number, text, written_at
 from bot.messages import Inbound, Instant, Kind, Media
 
 _HANDLES = re.compile(r"^(?:[@＠][A-Za-z0-9_]{1,15}(?:\s+|$))+", re.ASCII)
 _ATTACHED = re.compile(r"(?:\s*https?://t\.co/\w+)+\s*$", re.ASCII)
 _LINK = re.compile(r"https?://\S+")
-_USERNAME = re.compile(r"[A-Za-z0-9_]{1,15}", re.ASCII)
 MOST_NAMED = 50  # others whom a reply leaves in peace
 
 
@@ -37,7 +37,7 @@ class Post:
     calls: bool = False
     quotes: bool = False
     repeats: bool = False
-    picture: str = ""
+    media: Media | None = None
     others: tuple[str, ...] = ()
 
 
@@ -59,7 +59,7 @@ def post_of(post: Mapping[str, Any], includes: Mapping[str, Any], ours: str) -> 
         calls=ours in named,
         quotes="quoted" in kinds and number(quoted, "author_id") == ours,
         repeats="retweeted" in kinds,
-        picture=_first(found(post, "attachments", "media_keys")),
+        media=media_of(post, includes),
         others=_besides(named, author, ours),
     )
 
@@ -79,11 +79,11 @@ def older_post_of(tweet: Mapping[str, Any], ours: str) -> Post:
         number(tweet, "conversation_id_str") or id_,
         text(tweet, "extended_tweet", "full_text") or text(tweet, "full_text") or text(tweet, "text"),
         made_at(id_) if id_ else 0.0,
-        _handle(text(tweet, "user", "screen_name")),
+        handle_of(text(tweet, "user", "screen_name")),
         calls=ours in named,
         quotes=(number(tweet, "quoted_status", "user", "id_str") or "-") == ours,
         repeats=bool(mapping(tweet, "retweeted_status")),
-        picture=next((number(one, "id_str") for one in each(tweet, "entities", "media")), ""),
+        media=older_media_of(*each(tweet, "extended_entities", "media"), *each(tweet, "entities", "media")),
         others=_besides(named, author, ours),
     )
 
@@ -106,7 +106,7 @@ def inbound_of(account: str, post: Post, arrived: Instant) -> Inbound | None:
         f"post:{post.original}",
         kind,
         words,
-        Media(post.picture) if post.picture else None,
+        post.media,
         post.at or arrived,
         post.conversation,
         {name: value for name, value in data.items() if value},
@@ -116,14 +116,14 @@ def inbound_of(account: str, post: Post, arrived: Instant) -> Inbound | None:
 def _said(post: Post) -> str:
     """Without the names before it, and without the links that X puts after it for what is quoted or attached."""
     words = _HANDLES.sub("", post.words)
-    return html.unescape(_ATTACHED.sub("", words) if post.quotes or post.picture else words).strip()
+    return html.unescape(_ATTACHED.sub("", words) if post.quotes or post.media else words).strip()
 
 
 def _kind(post: Post, words: str) -> Kind:
     """A bare @name asks nothing; a picture with no word to it is for people."""
     if _LINK.sub("", words).strip():
         return Kind.TEXT
-    return Kind.IMAGE if post.picture else Kind.EVENT
+    return kind_of(post.media) if post.media else Kind.EVENT
 
 
 def _summoned(post: Post) -> str:
@@ -143,12 +143,4 @@ def _original(post: Mapping[str, Any]) -> str:
 def _name(includes: Mapping[str, Any], author: str) -> str:
     """Includes hold people plainly or, in some events, under `data`."""
     people = ({**one, **mapping(one, "data")} for one in each(includes, "users"))
-    return next((_handle(text(one, "username")) for one in people if number(one, "id") == author), "")
-
-
-def _handle(username: str) -> str:
-    return username if _USERNAME.fullmatch(username) else ""
-
-
-def _first(keys: Any) -> str:
-    return next((text({"key": one}, "key")[:64] for one in keys), "") if isinstance(keys, list) else ""
+    return next((handle_of(text(one, "username")) for one in people if number(one, "id") == author), "")

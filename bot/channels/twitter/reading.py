@@ -11,6 +11,7 @@ from bot.messages import Instant
 from bot.wording import clean
 
 NOTHING: Mapping[str, Any] = {}
+_USERNAME = re.compile(r"[A-Za-z0-9_]{1,15}", re.ASCII)
 _ID = re.compile(r"[0-9]{1,19}", re.ASCII)
 _LATEST = 253_402_300_799.0  # the year 9999
 EPOCH_MS = 1_288_834_974_657  # what X counts ids from
@@ -37,6 +38,11 @@ def each(value: Any, *path: str) -> Iterator[Mapping[str, Any]]:
 def text(value: Any, *path: str) -> str:
     there = found(value, *path)
     return clean(there) if isinstance(there, str) else ""
+
+
+def handle_of(username: str) -> str:
+    """An @name without its sign; '' for what cannot be one."""
+    return username if _USERNAME.fullmatch(username) else ""
 
 
 def number(value: Any, *path: str) -> str:

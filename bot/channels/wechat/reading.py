@@ -66,7 +66,8 @@ def _apart(text: str) -> tuple[str, dict[str, str]]:
     From where the first such field opens to where the last one closes everything is people's, whatever it looks like:
     a text with `]]></Content><MsgType>` in it is that text. What says who sent what stands outside.
     """
-    opened, closed = {}, {}
+    opened: dict[str, re.Match[str]] = {}
+    closed: dict[str, re.Match[str]] = {}
     for one in _OPENS.finditer(text):
         opened.setdefault(one[1], one)
     for one in _CLOSES.finditer(text):
