@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from bot.allowance import Standing
 from bot.commands.ground import DEFAULT, AsJson, ConfigPath, deployment_with_channels, out, spoken
 from bot.commands.knowing import edition_now
 from bot.commands.run import taken_doors
@@ -27,6 +28,7 @@ from bot.services.encoders import own_encoder
 from bot.services.rasa import RasaClient, Service
 from bot.stores.embedded import EmbeddedValkey
 from bot.stores.nerve import Nerve
+from bot.stores.record.allowance import RecordAllowance
 from bot.stores.record.database import Database
 from bot.stores.record.editions import RecordEditions
 from bot.stores.record.migrate import is_migrated
@@ -61,7 +63,20 @@ def probes(ready: Deployment) -> Probes:
         lambda: counted_in(ready.config.var / "counters", "refused"),
         partial(_rasa, ready) if ready.config.intents.engine == RASA else None,
         partial(_encoder, ready) if ready.config.intents.encoder.kind != "bundled" else None,
+        partial(_standings, ready),
     )
+
+
+async def _standings(ready: Deployment, names: Sequence[str]) -> Mapping[str, Standing]:
+    """How the senders of these names fare; nothing where the record is not of this version yet."""
+    database = Database(ready.config.record_url)
+    try:
+        if not await database.read(is_migrated):
+            return {}
+        allowance = RecordAllowance(database)
+        return {name: await allowance.standing(name) for name in names}
+    finally:
+        database.close()
 
 
 def _doors(ready: Deployment) -> tuple[str, Sequence[Mistake]]:
