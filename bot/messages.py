@@ -129,7 +129,8 @@ class Inbound:
     """A message as it arrives. `dedup_key` is unique on the account.
 
     `thread` names a public thread; '' is the private talk, 'overheard' what somebody says about us. `at` is the
-    platform's own time. `data` holds small platform facts (event key, coordinates, platform ids).
+    platform's own time. `data` holds small platform facts (event key, coordinates, platform ids). `version`: of a post
+    that was edited, the more the later; 0 for what stands as it was first written.
     """
 
     account: str
@@ -141,6 +142,7 @@ class Inbound:
     at: Instant = 0.0
     thread: str = ""
     data: Mapping[str, str] = field(default_factory=dict)
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

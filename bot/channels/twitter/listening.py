@@ -16,7 +16,7 @@ import tweepy
 from bot.channels.twitter.endpoints import SEARCH
 from bot.channels.twitter.events import Ours
 from bot.channels.twitter.polls import POST_FIELDS, Listing
-from bot.channels.twitter.posts import Post, post_of
+from bot.channels.twitter.posts import Post, post_of, version_of
 from bot.channels.twitter.reading import each, first_id_at, mapping, number, text
 from bot.channels.twitter.settings import Listening, TwitterSettings
 from bot.messages import Inbound, Instant, Kind
@@ -87,6 +87,7 @@ def inbound_of(ours: Ours, post: Post, writer: Writer, arrived: Instant) -> Inbo
         post.at or arrived,
         Kind.OVERHEARD.value,
         {name: value for name, value in data.items() if value},
+        version=version_of(post),
     )
 
 

@@ -52,7 +52,7 @@ def post_of(post: Mapping[str, Any], includes: Mapping[str, Any], ours: str) -> 
         id_,
         _original(post) or id_,
         author,
-        number(post, "conversation_id") or id_,
+        _thread(number(post, "conversation_id"), id_, _original(post)),
         text(post, "note_tweet", "text") or text(post, "text"),
         written_at(post, "created_at"),
         _name(includes, author),
@@ -74,9 +74,9 @@ def older_post_of(tweet: Mapping[str, Any], ours: str) -> Post:
     named = tuple(dict.fromkeys(number(one, "id_str") or number(one, "id") for one in mentioned))
     return Post(
         id_,
-        id_,
+        _original(tweet) or id_,
         author,
-        number(tweet, "conversation_id_str") or id_,
+        _thread(number(tweet, "conversation_id_str"), id_, _original(tweet)),
         text(tweet, "extended_tweet", "full_text") or text(tweet, "full_text") or text(tweet, "text"),
         made_at(id_) if id_ else 0.0,
         handle_of(text(tweet, "user", "screen_name")),
@@ -92,7 +92,8 @@ def inbound_of(account: str, post: Post, arrived: Instant) -> Inbound | None:
     """The message that a post is to us; None if it is not a complete post.
 
     Only those who mention or quote us may be answered in public (since 2026-02-23, docs.x.com manage-tweets): any
-    other post is kept as an event. An edit has its original's key, so that it is not answered again.
+    other post is kept as an event. An edit has its original's key and a version: it is a later state of the same
+    message.
     """
     if not (post.id and post.author):
         return None
@@ -110,7 +111,13 @@ def inbound_of(account: str, post: Post, arrived: Instant) -> Inbound | None:
         post.at or arrived,
         post.conversation,
         {name: value for name, value in data.items() if value},
+        version=version_of(post),
     )
+
+
+def version_of(post: Post) -> int:
+    """Each edit makes a new post with a higher id; what was never edited has no version."""
+    return 0 if post.id == post.original else int(post.id)
 
 
 def _said(post: Post) -> str:
@@ -135,9 +142,16 @@ def _besides(named: tuple[str, ...], author: str, ours: str) -> tuple[str, ...]:
 
 
 def _original(post: Mapping[str, Any]) -> str:
-    history = found(post, "edit_history_tweet_ids")
+    """The id of the first version, in v2's words or in v1.1's; '' if it is not known that there are several."""
+    history = found(post, "edit_history_tweet_ids") or found(post, "edit_history", "edit_tweet_ids")
     ids = [number({"id": one}, "id") for one in history] if isinstance(history, list) else []
-    return min((one for one in ids if one), key=int, default="")
+    first = number(post, "edit_history", "initial_tweet_id")
+    return min((one for one in (*ids, first) if one), key=int, default="")
+
+
+def _thread(conversation: str, id_: str, original: str) -> str:
+    """A later version of a thread's first post belongs to the thread of the first version."""
+    return conversation if conversation not in ("", id_) else original or id_
 
 
 def _name(includes: Mapping[str, Any], author: str) -> str:

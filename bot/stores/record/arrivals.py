@@ -43,6 +43,11 @@ class Thread:
         self.asked = False
 
     @property
+    def handled_seq(self) -> int:
+        """Of the newest message whose turn is committed."""
+        return self._conversation.handled_seq
+
+    @property
     def case(self) -> str | None:
         return self._conversation.case_id
 
