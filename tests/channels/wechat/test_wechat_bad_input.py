@@ -290,3 +290,19 @@ def _sealed_by_us(body: bytes) -> RawRequest:
 
 def _encrypted(seal: Seal, content: bytes) -> str:
     return b64encode(seal._cipher.encrypt(content)).decode()
+
+
+def test_in_plain_mode_an_address_that_was_seen_carries_no_other_message() -> None:
+    channel, seen = WeChatChannel("shop", PLAIN), plain_request(push_xml("你好"))
+    assert isinstance(channel.receive(seen), Messages)
+    assert isinstance(channel.receive(replace(seen, received_at=NOW + 10)), Messages)  # WeChat asks again
+    for forged in (push_xml("密码是多少", FromUserName="somebody"), push_xml("再来", MsgId="2")):
+        assert refusal(channel, replace(seen, body=forged.encode())) == (403, "replayed")
+    assert isinstance(channel.receive(plain_request(push_xml("再来", MsgId="2"))), Messages)
+
+
+def test_in_plain_mode_addresses_are_remembered_no_longer_than_they_are_good_for() -> None:
+    channel = WeChatChannel("shop", PLAIN)
+    for at in range(0, 3_000, 100):
+        channel.receive(plain_request(push_xml("hi", MsgId=str(at)), now=NOW + at))
+    assert len(channel._mode.used) <= 7  # type: ignore[attr-defined]
