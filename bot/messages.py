@@ -17,7 +17,8 @@ NOTHING: Mapping[str, Any] = {}
 
 class Kind(StrEnum):
     """What a message is. `OUTCOME` is what an effect came back with; it is said by nobody and answered by its skill.
-    `OVERHEARD` was said about us and not to us."""
+    `OVERHEARD` was said about us and not to us. `WITHDRAWN` says that its author has deleted what has the same key; it
+    is no message of its own."""
 
     TEXT = "text"
     IMAGE = "image"
@@ -34,6 +35,7 @@ class Kind(StrEnum):
     OUTCOME = "outcome"
     NOTE = "note"
     OVERHEARD = "overheard"
+    WITHDRAWN = "withdrawn"
 
 
 class Author(StrEnum):

@@ -115,6 +115,13 @@ def inbound_of(account: str, post: Post, arrived: Instant) -> Inbound | None:
     )
 
 
+def withdrawn(account: str, id_: str, author: str, arrived: Instant) -> Inbound | None:
+    """That a post is deleted, by the id of its first version; None if it is not said which."""
+    if not (id_ and author):
+        return None
+    return Inbound(account, author, f"post:{id_}", Kind.WITHDRAWN, at=arrived, data={"id": id_})
+
+
 def version_of(post: Post) -> int:
     """Each edit makes a new post with a higher id; what was never edited has no version."""
     return 0 if post.id == post.original else int(post.id)

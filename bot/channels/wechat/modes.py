@@ -40,8 +40,8 @@ class Mode(Protocol):
 class Plain:
     """`signature` covers token, timestamp and nonce, not the body: WeChat's design, mended only by safe mode.
 
-    Whoever sees one address could sign any body with it while it is fresh. So an address is good for one message and its
-    repeats. Each process keeps its own list of them; another one may still be told something else once.
+    Whoever sees one address could sign any body with it while it is fresh. So an address is good for one message and
+    its repeats. Each process keeps its own list of them; another one may still be told something else once.
     """
 
     guard: Guard

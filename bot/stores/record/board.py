@@ -52,7 +52,7 @@ _newest = (
     .correlate(cases)
     .scalar_subquery()
 )
-_SHOWN = ("id", "username", "edited", "event", "key", "type")  # facts of a line that the desk shows
+_SHOWN = ("id", "username", "edited", "deleted", "event", "key", "type")  # facts of a line that the desk shows
 _LINES: Select[Any] = (
     select(
         cases,

@@ -121,7 +121,13 @@ class RecordIntake:
         return await self._database.write(lambda connection: self._take_up(connection, limit))
 
     def _accept(self, connection: Connection, inbounds: Sequence[Inbound]) -> list[Accepted]:
-        """Threads are locked before receipts are written, in every process."""
+        """Threads are locked before receipts are written, in every process. What was deleted makes no message."""
+        gone = [one for one in inbounds if one.kind is Kind.WITHDRAWN]
+        if gone:
+            said = iter(self._accept(connection, [one for one in inbounds if one.kind is not Kind.WITHDRAWN]))
+            for one in gone:
+                revisions.withdraw(connection, one)
+            return [Accepted("", "") if one.kind is Kind.WITHDRAWN else next(said) for one in inbounds]
         now = self._database.now(connection)
         known = find_threads(connection, inbounds)
         named = [(new_id(), inbound) for inbound in inbounds]

@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
 
-from bot.messages import Author, Inbound, OutboxState
+from bot.messages import Author, Inbound, Kind, OutboxState
 from bot.stores.record.posted import digest
-from bot.stores.record.rows import json_text, media_text
+from bot.stores.record.rows import json_text, locked, media_text
 from bot.stores.record.tables import conversations, messages, outbox, posted, receipts
 
 _ANSWERED = ("offered", "sending", "sent", "in_doubt")
@@ -34,6 +34,24 @@ def newest(connection: Connection, inbound: Inbound) -> Row[Any] | None:
     before = connection.execute(select(messages).where(messages.c.id == taken.message_id)).first()
     says = (inbound.text, inbound.kind.value, media_text(inbound.media))
     return None if before is None or (before.text, before.kind, before.media) == says else before
+
+
+def withdraw(connection: Connection, inbound: Inbound) -> None:
+    """Its author has deleted what is known under this key: the words go, an answer still to come is not given, and that
+    it was there stays."""
+    this = (receipts.c.account == inbound.account, receipts.c.dedup_key == inbound.dedup_key)
+    found = select(messages).join(receipts, receipts.c.message_id == messages.c.id).where(*this)
+    before = connection.execute(found).first()
+    if before is None:
+        return
+    locked(connection, [before.conversation_id])
+    void_replies(connection, inbound.account, before)
+    facts = {"id": inbound.data["id"], "deleted": NOTED}
+    # an event is answered by nobody, should its turn be still to come
+    words = {"text": "", "kind": Kind.EVENT.value, "media": None, "data": json_text(facts)}
+    connection.execute(update(messages).where(messages.c.id == before.id).values(words))
+    talk = update(conversations).where(conversations.c.id == before.conversation_id)
+    connection.execute(talk.values(version=conversations.c.version + 1))
 
 
 def replace_words(connection: Connection, before: Row[Any], inbound: Inbound) -> None:

@@ -133,6 +133,7 @@ function authorOf(item, note) {
 
 function contentOf(item) {
   if (item.kind === "overheard") return overheardPost(item);
+  if (item.data?.deleted) return h("i", {}, say("thread.deleted"));
   const spoken = item.kind === "text" || item.kind === "note";
   const erased = spoken && !item.text && !item.media;
   return [

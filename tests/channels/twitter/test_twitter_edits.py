@@ -203,3 +203,36 @@ def test_an_edited_post_stays_in_its_thread(shop: XShop) -> None:
     assert threads == [str(first.id)]
     rows = shop.run(shop.database.read(lambda one: one.execute(select(outbox.c.state)).scalars().all()))
     assert set(rows) == {"sent"}
+
+
+def deleted(shop: XShop, post: Post, way: str) -> dict[str, Any]:
+    author = shop.platform.people.get(post.author_id)
+    if way == "webhook":
+        return shop.platform._wording.of_deletion(post, 7).envelope("") | {}
+    status = {"status": {"id": str(post.id), "user_id": author.id}, "timestamp_ms": "1"}
+    return {"for_user_id": APP.user_id, "tweet_delete_events": [status]}
+
+
+@pytest.mark.parametrize("way", ["webhook", "older webhook"])
+def test_a_post_that_its_author_deletes_before_the_answer_is_not_answered_and_its_words_go(
+    shop: XShop, way: str
+) -> None:
+    shop.platform.set_faults(Faults(only="POST", down=True))
+    _, first = asks(shop, HOURS)
+    shop.looks()
+    shop.told(deleted(shop, first, way))
+    shop.platform.set_faults(Faults())
+    shop.clock.move(3_600)
+    shop.settle()
+    assert (lines(shop), said_in_public(shop)) == ([""], [])
+    assert shop.fates()[0][0] == "cancelled"
+
+
+def test_a_deletion_of_what_nobody_knows_is_passed_over(shop: XShop) -> None:
+    lin, post = asks(shop, HOURS)
+    shop.told(deleted(shop, post, "webhook"))
+    assert lines(shop) == []
+    shop.looks()
+    assert lines(shop) == [HOURS]
+    assert len(shop.replies(post)) == 1
+    assert lin.username == "linxiao"
