@@ -68,7 +68,7 @@ def test_a_video_sent_privately_is_a_video() -> None:
 
 
 def test_a_place_sent_privately_is_a_place() -> None:
-    place = {"shared_place": {"place": {"full_name": "Jing'an, Shanghai"}}}
+    place: dict[str, Any] = {"shared_place": {"place": {"full_name": "Jing'an, Shanghai"}}}
     place["shared_coordinate"] = {"coordinates": {"coordinates": [121.4, 31.2]}}
     message = direct({"type": "location", "location": place})
     assert message.kind is Kind.LOCATION
