@@ -154,7 +154,8 @@ class RecordIntake:
             return None
         thread = Thread(locked(connection, [before.conversation_id])[before.conversation_id])
         batch = _Batch(now, self._holder, self._lease)
-        if before.seq > thread.handled_seq:
+        overheard = before.kind == Kind.OVERHEARD.value  # is answered by nobody, so there is nothing to stand beside
+        if before.seq > thread.handled_seq or overheard:
             revisions.replace_words(connection, before, inbound)
             batch.threads[key_of(inbound)] = thread
             accepted = Accepted(before.id, thread.id, held=thread.take_lease(self._holder, now, self._lease))
