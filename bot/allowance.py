@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from bot.messages import Instant
 
+SENDING = "sending"  # a halt of every way of sending, but not of looking
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -19,21 +21,25 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Permission for one request. price: millionths of a dollar, against `budget` for the UTC day (None: no end)."""
+    """Permission for one request. price: millionths of a dollar, against `budget` for the UTC day (None: no end).
+    way: how something is sent by it, 'posts' or 'messages' where an account has both; '' for looking."""
 
     account: str
     windows: tuple[Window, ...] = ()
     price: int = 0
     budget: int | None = None
+    way: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
     """The request may be made and is counted, if `until` is 0; else not before then. why: 'quota', 'budget', or the
-    code for which the account is halted."""
+    code for which the account is halted. probes: the account is halted, and this one request finds out whether it may
+    go on."""
 
     until: Instant = 0.0
     why: str = ""
+    probes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,13 @@ from bot.channels.rehearsal import RehearsalChannel, RehearsalSettings
 from bot.channels.twitter import TwitterChannel, TwitterClient, TwitterSettings
 from bot.channels.webchat import Visitors, WebChatChannel, WebChatSettings
 from bot.channels.wechat import WeChatChannel, WeChatClient, WeChatSettings
+from bot.channels.wechat.errcodes import PREFIX
 from bot.config import Config, Deployment, OwnEncoder
 from bot.decisions import HandOff, Understanding, Utterance
 from bot.delivery import Carrier, Delivery, Means
 from bot.desk.words import HandoffWords
 from bot.errors import SettingError
+from bot.halting import Halting
 from bot.intents.linking import Terms
 from bot.intents.mind import Decided, Memory, Mind
 from bot.intents.one_time_code import OneTimeCodes
@@ -41,7 +43,7 @@ from bot.knowledge.editions import Schooled
 from bot.knowledge.shelf import Shelf
 from bot.members.demo import demo_members
 from bot.members.linking import NoGateway, SendLinkCode
-from bot.members.senders import HttpCodeSender
+from bot.members.senders import GATEWAY, SMS, HttpCodeSender
 from bot.members.sql import SqlMemberDirectory
 from bot.messages import Instant
 from bot.origins import reached
@@ -95,8 +97,11 @@ class Supplies:
 
 def wechat(deployment: Deployment, index: int, supplies: Supplies) -> Channel:
     settings: WeChatSettings = deployment.account(index, WeChatSettings)
-    client = WeChatClient(settings, supplies.nerve, supplies.clock) if settings.api == "customer_service" else None
-    return WeChatChannel(deployment.config.accounts[index].name, settings, client)
+    name = deployment.config.accounts[index].name
+    if settings.api != "customer_service":
+        return WeChatChannel(name, settings)
+    halting = Halting(name, PREFIX, supplies.allowance)
+    return WeChatChannel(name, settings, WeChatClient(settings, supplies.nerve, supplies.clock, halting))
 
 
 def rehearsal(deployment: Deployment, index: int, _supplies: Supplies) -> Channel:
@@ -231,7 +236,7 @@ def assemble(deployment: Deployment, database: Database, nerve: Nerve, stand: St
     around = Surroundings(desk_words(config, opening), bell.ring, awake.set)
     lanes = 1 if database.sqlite else POSTGRES_WRITERS
     journey = Journey(Record(intake, turns, lanes), mind, channels, around, clock)
-    sender = stand.sender or code_sender(config)
+    sender = stand.sender or code_sender(config, supplies.allowance)
     link_codes = SendLinkCode(members, codes, sender, reach.words, terms, clock) if sender else None
     carriers: dict[str, Carrier] = {SendLinkCode.name: link_codes or NoGateway()}
     delivery = Delivery(outbox, Means(channels, carriers, journey.hear), clock, awake)
@@ -307,10 +312,10 @@ def member_directory(config: Config, clock: Clock) -> SqlMemberDirectory:
     return SqlMemberDirectory(url, config.members.time_limit, clock.now)
 
 
-def code_sender(config: Config) -> CodeSender | None:
+def code_sender(config: Config, allowance: Allowance) -> CodeSender | None:
     """The gateway that is configured; the phone page in demo mode; else none, and a person helps."""
     if config.linking.sms_url:
-        return HttpCodeSender(config.linking.sms_url)
+        return HttpCodeSender(config.linking.sms_url, Halting(GATEWAY, SMS, allowance))
     if config.mode == "demo":
         return HttpCodeSender(f"http://{reached(config.simulator.host, config.simulator.port)}/sms")
     return None

@@ -22,6 +22,7 @@ AT_ONCE = 32
 ATTEMPTS = 6
 PAUSE = 0.5
 _MACHINES = (Author.BOT, Author.SYSTEM)
+TOLD_EVERY = 60.0  # seconds between two lines of the log about the same reason to put messages off
 LAST_SENDS = 6.0  # seconds for what is being sent when the process is to end; a platform call takes five at most
 
 
@@ -51,6 +52,7 @@ class Delivery:
         self._awake = awake
         self._settle: Together[Delivered, None] = Together(self._write, AT_ONCE)
         self._sending: dict[asyncio.Task[None], str] = {}
+        self._told = PutOffLog()
         self._narrow = {name: one.at_once for name, one in means.channels.items() if isinstance(one, TakesFew)}
 
     def wake(self) -> None:
@@ -99,8 +101,10 @@ class Delivery:
         else:
             delivered = Delivered(due.id, OutboxState.SENT, platform_id=sent.platform_id)
         count("deliveries", state=delivered.state.value)
-        if delivered.error:
+        if delivered.error and delivered.tried:
             _tell(due, delivered)
+        elif delivered.error:
+            self._told.put_off(due.conversation.identity.account, delivered.error, self._clock.now())
         if due.effect is not None and delivered.state is not OutboxState.PENDING:
             await self._means.hear(outcome_of(due, delivered))
         return delivered
@@ -168,6 +172,23 @@ def verdict(due: Due, failed: DeliveryFailed, now: Instant) -> Delivered:
         return Delivered(due.id, OutboxState.FAILED, error=failed.code)
     wait = max(failed.retry_after or 0.0, 2.0 ** min(due.attempts, ATTEMPTS))
     return Delivered(due.id, OutboxState.PENDING, error=failed.code, retry_at=now + wait, tried=failed.tried)
+
+
+class PutOffLog:
+    """Tells the log what is put off: a limit or a halted account puts off everything that waits, again and again, so
+    each account and code has one line a minute, with how many there were since the last."""
+
+    def __init__(self) -> None:
+        self._since: dict[tuple[str, str], Instant] = {}
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def put_off(self, account: str, code: str, now: Instant) -> None:
+        which = account, code.partition(" ")[0]
+        self._counts[which] += 1
+        if now - self._since.get(which, -TOLD_EVERY) < TOLD_EVERY:
+            return
+        self._since[which] = now
+        log.warning("messages on %s: put off %d times (%s)", account, self._counts.pop(which), code)
 
 
 def _tell(due: Due, delivered: Delivered) -> None:

@@ -60,7 +60,8 @@ class DeliveryFailed(YingdaError):
     permanent: never try again. retry_after: seconds to wait before the next try. ambiguous: it may have arrived,
     so only a person may send it again. until_heard: the platform takes no more until the customer writes; what machines
     say waits for that, what people say is theirs to see to. tried: False if it was only put off, which does not count
-    as one of its tries.
+    as one of its tries. halts: the platform refuses the account and not the message: everything else would meet the
+    same, so nothing is sent until that is mended.
     `code` is the platform's own, shown on the desk.
     """
 
@@ -73,6 +74,7 @@ class DeliveryFailed(YingdaError):
         ambiguous: bool = False,
         until_heard: bool = False,
         tried: bool = True,
+        halts: bool = False,
     ) -> None:
         self.code = code
         self.permanent = permanent
@@ -80,6 +82,7 @@ class DeliveryFailed(YingdaError):
         self.ambiguous = ambiguous
         self.until_heard = until_heard
         self.tried = tried
+        self.halts = halts
         super().__init__(code)
 
 

@@ -83,11 +83,14 @@ class Journey:
         """Accept a message that no request waits for."""
         self._go_on(await self._accept(inbound))
 
+    async def hear_all(self, inbounds: Sequence[Inbound]) -> None:
+        """Accept what one request brought, all or nothing and in its order. Raises Unavailable."""
+        for part in _parts(inbounds):
+            self._all_go_on(await self._record.intake.accept(part))
+
     async def take_in(self, cursor: Cursor, polled: Polled) -> None:
         """Accept what a poll brought; its cursor moves with the last of it. Raises Unavailable."""
-        parts = [
-            polled.inbounds[at : at + ACCEPTED_TOGETHER] for at in range(0, len(polled.inbounds), ACCEPTED_TOGETHER)
-        ]
+        parts = _parts(polled.inbounds)
         for part in parts[:-1]:
             self._all_go_on(await self._record.intake.accept(part))
         moved = Moved(cursor, polled.value)
@@ -222,6 +225,11 @@ class Journey:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _parts(inbounds: Sequence[Inbound]) -> list[Sequence[Inbound]]:
+    """As many as are accepted in one transaction."""
+    return [inbounds[at : at + ACCEPTED_TOGETHER] for at in range(0, len(inbounds), ACCEPTED_TOGETHER)]
 
 
 def _outbound(work: Work, text: str) -> Outbound:

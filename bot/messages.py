@@ -17,12 +17,14 @@ NOTHING: Mapping[str, Any] = {}
 
 class Kind(StrEnum):
     """What a message is. `OUTCOME` is what an effect came back with; it is said by nobody and answered by its skill.
-    `OVERHEARD` was said about us and not to us."""
+    `OVERHEARD` was said about us and not to us. `WITHDRAWN` says that its author has deleted what has the same key; it
+    is no message of its own."""
 
     TEXT = "text"
     IMAGE = "image"
     VOICE = "voice"
     VIDEO = "video"
+    FILE = "file"
     LOCATION = "location"
     LINK = "link"
     CLICK = "click"
@@ -33,6 +35,7 @@ class Kind(StrEnum):
     OUTCOME = "outcome"
     NOTE = "note"
     OVERHEARD = "overheard"
+    WITHDRAWN = "withdrawn"
 
 
 class Author(StrEnum):
@@ -128,7 +131,8 @@ class Inbound:
     """A message as it arrives. `dedup_key` is unique on the account.
 
     `thread` names a public thread; '' is the private talk, 'overheard' what somebody says about us. `at` is the
-    platform's own time. `data` holds small platform facts (event key, coordinates, platform ids).
+    platform's own time. `data` holds small platform facts (event key, coordinates, platform ids). `version`: of a post
+    that was edited, the more the later; 0 for what stands as it was first written.
     """
 
     account: str
@@ -140,6 +144,7 @@ class Inbound:
     at: Instant = 0.0
     thread: str = ""
     data: Mapping[str, str] = field(default_factory=dict)
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

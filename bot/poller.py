@@ -54,7 +54,8 @@ class Poller:
         if polled.inbounds or polled.value != cursor.value:
             await self._sources.take_in(cursor, polled)
         if polled.problem:
-            count("polls_failed", account=name[0], code=polled.problem)
+            code, _, _ = polled.problem.partition(" ")  # what follows is a number, of which there are too many to count
+            count("polls_failed", account=name[0], code=code)
         self._due[name] = self._clock.now() + polled.wait
 
     async def _keep_looking(self, name: tuple[str, str], leases: Leases) -> None:

@@ -11,11 +11,14 @@ from bot.app import Yingda
 from bot.channels.twitter import TwitterChannel
 from bot.channels.twitter import explain as explain_x
 from bot.channels.webchat import House, WebChatChannel, WebChatRoom
+from bot.channels.wechat import WeChatChannel
 from bot.channels.wechat import explain as explain_wechat
 from bot.config import Config
 from bot.intents.opening import OpeningHours
 from bot.intents.statement import tier_name
 from bot.knowledge.shelf import Shelf
+from bot.members.senders import GATEWAY
+from bot.members.senders import explain as explain_sms
 from bot.messages import NOWHERE, Conversation, Instant, Limits
 from bot.origins import reached
 from bot.passes import Passes
@@ -23,6 +26,7 @@ from bot.passwords import DEMO_PASSWORD
 from bot.ports import (
     ShowsTyping,
 )
+from bot.stores.record.allowance import RecordAllowance
 from bot.stores.record.auditing import RecordAudit
 from bot.stores.record.board import Board
 from bot.stores.record.cases import Cases
@@ -54,7 +58,8 @@ log = logging.getLogger(__name__)
 LOOK = 0.25  # seconds between two looks for a new edition
 DEMO_LOGIN = ("demo", DEMO_PASSWORD)
 DEMO_STAFF = {"demo": "小云 Demo", "demo2": "小杉 Demo 2"}  # both with that password, by login
-EXPLAIN = {"twitter": explain_x, "wechat": explain_wechat}
+EXPLAIN = {"twitter": explain_x, "wechat": explain_wechat, "sms": explain_sms}
+SMS_LABEL = "短信 Text messages"
 DEMO_FOLLOWERS = (Person("林晓", "13800000001", "zh"), Person("Grace Miller", "+447700900123", "en"))
 
 
@@ -167,9 +172,12 @@ def limits_of(doors: Mapping[str, Door], conversation: Conversation, now: Instan
 
 
 async def fares(yingda: Yingda, labels: Mapping[str, str]) -> Sequence[Fare]:
-    """How the accounts fare whose platforms keep count."""
-    watched = [door.channel for door in yingda.doors.values() if isinstance(door.channel, TwitterChannel)]
-    return [Fare(labels[one.name], await one.standing(), explain_x) for one in watched]
+    """How the accounts fare that can be refused by their platforms, and the gateway of text messages."""
+    channels = [door.channel for door in yingda.doors.values()]
+    watched = [one for one in channels if isinstance(one, TwitterChannel | WeChatChannel)]
+    gateway = await RecordAllowance(yingda.database).standing(GATEWAY)
+    fared = [Fare(labels[one.name], await one.standing(), explained) for one in watched]
+    return [*fared, Fare(SMS_LABEL, gateway, explained)]
 
 
 def account_place(door: Door) -> AccountPlace:

@@ -8,6 +8,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 
 from bot.weighing import Scale, weigh
 
@@ -92,3 +93,11 @@ def _boundary(head: str) -> int:
         if at >= len(head) // 2:
             return at + 1
     return max(len(head), 1)
+
+
+def http_date(header: str) -> float | None:
+    """The time in an HTTP Date header; None if there is none."""
+    try:
+        return parsedate_to_datetime(header).timestamp()
+    except (ValueError, IndexError, OverflowError):
+        return None

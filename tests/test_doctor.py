@@ -26,6 +26,7 @@ from bot.simulators import twitter
 from bot.simulators.wechat.account import SimulatedAccount
 from bot.simulators.wechat.app import running
 from bot.simulators.wechat.platform import Platform
+from bot.wording import http_date
 
 SHIPPED = Path(__file__).parent.parent / "config.yaml"
 NOW = 1_790_000_000.0
@@ -142,13 +143,13 @@ def test_a_clock_five_minutes_off_fails_because_wechat_would_be_refused(skew: fl
 
 
 def test_a_clock_that_cannot_be_compared_is_a_warning() -> None:
-    assert checks.clock(NOW, checks.http_date("yesterday, about noon"), PLATFORM).grade is Grade.WARN
-    assert checks.http_date("Sun, 06 Nov 1994 08:49:37 GMT") == 784111777.0
+    assert checks.clock(NOW, http_date("yesterday, about noon"), PLATFORM).grade is Grade.WARN
+    assert http_date("Sun, 06 Nov 1994 08:49:37 GMT") == 784111777.0
 
 
 @given(st.text(max_size=60))
 def test_any_date_header_and_any_address_is_judged_without_a_fault(text: str) -> None:
-    assert isinstance(checks.http_date(text), float | None)
+    assert isinstance(http_date(text), float | None)
     for address in (text, f"https://{text}", f"http://[{text}"):
         assert checks.public_address(address).what.en
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,11 @@ def push_xml(content: str = "你好", kind: str = "text", **more: str) -> str:
 
 
 def plain_request(xml: str | bytes, now: float = NOW, token: str = TOKEN, signed_at: float | None = None) -> RawRequest:
-    timestamp, nonce = str(int(now if signed_at is None else signed_at)), "415670741"
+    """Each push has a nonce of its own, and its repeats have the same."""
+    body = xml if isinstance(xml, bytes) else xml.encode()
+    timestamp, nonce = str(int(now if signed_at is None else signed_at)), str(zlib.crc32(body))
     query = {"signature": get_signature(token, timestamp, nonce), "timestamp": timestamp, "nonce": nonce}
-    return RawRequest("POST", query, {}, xml if isinstance(xml, bytes) else xml.encode(), now)
+    return RawRequest("POST", query, {}, body, now)
 
 
 def safe_request(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from bot.allowance import Standing
 from bot.commands.ground import DEFAULT, AsJson, ConfigPath, deployment_with_channels, out, spoken
 from bot.commands.knowing import edition_now
 from bot.commands.leave_demo import found, speaks_for_the_demo
@@ -28,6 +29,7 @@ from bot.services.encoders import own_encoder
 from bot.services.rasa import RasaClient, Service
 from bot.stores.embedded import EmbeddedValkey
 from bot.stores.nerve import Nerve
+from bot.stores.record.allowance import RecordAllowance
 from bot.stores.record.database import Database
 from bot.stores.record.demo import DemoLeftovers
 from bot.stores.record.editions import RecordEditions
@@ -64,6 +66,7 @@ def probes(ready: Deployment) -> Probes:
         partial(_rasa, ready) if ready.config.intents.engine == RASA else None,
         partial(_encoder, ready) if ready.config.intents.encoder.kind != "bundled" else None,
         partial(_demo, ready) if ready.config.mode == "live" else None,
+        standings=partial(_standings, ready),
     )
 
 
@@ -72,6 +75,18 @@ async def _demo(ready: Deployment) -> tuple[DemoLeftovers, bool]:
     database = Database(ready.config.record_url)
     try:
         return await database.read(found), await asyncio.to_thread(speaks_for_the_demo, ready)
+    finally:
+        database.close()
+
+
+async def _standings(ready: Deployment, names: Sequence[str]) -> Mapping[str, Standing]:
+    """How the senders of these names fare; nothing where the record is not of this version yet."""
+    database = Database(ready.config.record_url)
+    try:
+        if not await database.read(is_migrated):
+            return {}
+        allowance = RecordAllowance(database)
+        return {name: await allowance.standing(name) for name in names}
     finally:
         database.close()
 

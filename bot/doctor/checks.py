@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -91,14 +90,6 @@ def clock(ours: Instant, theirs: Instant | None, whose: Words) -> Finding:
     return warn(what, mend) if abs(skew) >= UNEASY else ok(f"时钟与{whose.zh}一致", f"the clock agrees with {whose.en}")
 
 
-def http_date(header: str) -> Instant | None:
-    """The time in an HTTP Date header; None if there is none."""
-    try:
-        return parsedate_to_datetime(header).timestamp()
-    except (ValueError, IndexError, OverflowError):
-        return None
-
-
 def record(migrated: bool | None) -> Finding:
     """`migrated`: None when the record does not answer."""
     if migrated is None:
@@ -129,6 +120,28 @@ def nerve(answers: bool, setting: str) -> Finding:
         ),
         Words(
             "检查 nerve 的地址，需要 Redis 7.0 或更新", "check the address in `nerve`; Redis 7.0 or later, or Valkey"
+        ),
+    )
+
+
+def halted(name: str, code: str, explain: Callable[[str, str], str]) -> Finding:
+    """A sender that its platform refuses: `explain` gives the reason and the mend in a language."""
+    what = Words(f"{name}：发送已暂停（{code}）", f"{name}: nothing is sent ({code})")
+    return fail(what, Words(explain(code, "zh") or code, explain(code, "en") or code))
+
+
+def plain_mode(name: str) -> Finding:
+    """In plain mode WeChat's signature covers only a time and a random number, not the message."""
+    return warn(
+        Words(
+            f"{name}：明文模式下签名不包含消息内容；谁看到一个回调网址（如在代理日志里），五分钟内就能冒充任何顾客",
+            f"{name}: in plain mode the signature does not cover the message; whoever sees one callback address, as in "
+            "a proxy's log, can pass for any customer for five minutes",
+        ),
+        Words(
+            "在公众平台改为安全模式，配置 encoding_aes_key 并设 mode: safe；在此之前不要记录回调网址的参数",
+            "switch to safe mode in the WeChat admin console, set encoding_aes_key and mode: safe; until then keep the "
+            "query of callback addresses out of logs",
         ),
     )
 

@@ -13,16 +13,22 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import BaseModel
 
+from bot.allowance import Standing
+from bot.channels.twitter import explain as explain_x
 from bot.channels.twitter.settings import TwitterSettings
 from bot.channels.webchat import WebChatSettings
+from bot.channels.wechat import explain as explain_wechat
 from bot.channels.wechat.settings import WeChatSettings
 from bot.config import Config, Deployment, dates_that_never_come
 from bot.doctor import checks, proxy, tls, twitter, wechat
 from bot.doctor import public as public_side
 from bot.doctor.findings import Finding, Grade, Words
 from bot.errors import Mistake, SettingError, Unavailable
+from bot.members.senders import GATEWAY
+from bot.members.senders import explain as explain_sms
 from bot.messages import Instant
 from bot.stores.record.demo import DemoLeftovers
+from bot.wording import http_date
 
 THE_RECORD = Words("记录库", "the record")
 
@@ -37,6 +43,7 @@ class Probes:
     code. rasa: the model that the active edition needs and the one that is served (see checks.rasa); None where engine
     `rasa` is not configured. encoder: what checks.encoder asks for; None for the bundled one. demo: what demo mode left
     in the database, and whether the active edition speaks for the demo brand; None in demo mode. python: its version.
+    standings: how senders fare, by the names of accounts and of the gateway; None where nobody knows.
     """
 
     clock: Callable[[], Instant]
@@ -49,6 +56,7 @@ class Probes:
     encoder: Callable[[], tuple[str, str, str]] | None = None
     demo: Callable[[], Awaitable[tuple[DemoLeftovers, bool]]] | None = None
     python: tuple[int, int, int] = sys.version_info[:3]
+    standings: Callable[[Sequence[str]], Awaitable[Mapping[str, Standing]]] | None = None
 
 
 async def examine(load: Callable[[], Deployment], probes: Callable[[Deployment], Probes], public: str) -> list[Finding]:
@@ -64,6 +72,7 @@ async def examine(load: Callable[[], Deployment], probes: Callable[[Deployment],
     found += checks.doors(*reach.doors())
     found += [finding async for finding in _inside(deployment, reach)]
     found += public_side.refusals(reach.refused())
+    found += await _halted(deployment.config, reach)
     async with httpx.AsyncClient(headers={"user-agent": "yingda-doctor"}) as http:
         found += [finding async for finding in _address(public, reach.clock)]
         if public and found[-1].grade is not Grade.FAIL:
@@ -100,6 +109,18 @@ async def _record(probes: Probes) -> list[Finding]:
     if migrated and probes.demo is not None:
         found += checks.demo_record(*await probes.demo())
     return found
+
+
+async def _halted(config: Config, probes: Probes) -> list[Finding]:
+    """The accounts that send nothing because their platform refuses them, and the gateway for text messages."""
+    names = [*(account.name for account in config.accounts), GATEWAY]
+    try:
+        standings = await probes.standings(names) if probes.standings else {}
+    except Unavailable:  # the record's own finding says so
+        return []
+    explain = {"twitter": explain_x, "wechat": explain_wechat, GATEWAY: explain_sms}
+    halted = ((name, one.halted) for name, one in standings.items() if one.halted)
+    return [checks.halted(name, code, explain[code.partition(":")[0]]) for name, code in halted]
 
 
 async def _address(public: str, clock: Callable[[], Instant]) -> AsyncIterator[Finding]:
@@ -144,7 +165,7 @@ class _Seen:
 
 async def _wechat(seen: _Seen, settings: WeChatSettings) -> list[Finding]:
     """An account without the customer-service API needs no secret, so only the others are asked about."""
-    found = []
+    found = [] if settings.mode == "safe" else [checks.plain_mode(seen.name)]
     if seen.public:
         found.append(await public_side.handshake(seen.http, seen.public, seen.name, settings, seen.clock()))
     if settings.api == "customer_service":
@@ -161,7 +182,7 @@ async def _sending(seen: _Seen, settings: WeChatSettings) -> list[Finding]:
         found.append(wechat.sending(seen.name, sent))
     if entrance.date:
         whose = Words(f"{seen.name} 的平台", f"{seen.name}'s platform")
-        found.append(checks.clock(seen.clock(), checks.http_date(entrance.date), whose))
+        found.append(checks.clock(seen.clock(), http_date(entrance.date), whose))
     return found
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.channels.twitter.api import PREFIX, Answer, Api
-from bot.channels.twitter.failures import explain
+from bot.channels.twitter.api import Answer, Api
+from bot.channels.twitter.failures import explain, refusal
 from bot.channels.twitter.reading import number
 from bot.channels.twitter.settings import TwitterSettings
 from bot.doctor.findings import Finding, Words, fail, ok, warn
@@ -38,7 +38,7 @@ def credentials(name: str, settings: TwitterSettings, answer: Answer | None) -> 
             Words("15 分钟后再试", "try again in 15 minutes"),
         )
     if answer.status != 200:
-        code = f"{PREFIX}{answer.status}"
+        code = refusal(answer, ours=settings.user_id).code
         what = Words(f"{name}：X 拒绝（{answer.status}）", f"{name}: X refuses ({answer.status})")
         return fail(what, Words(explain(code, "zh"), explain(code, "en")))
     return _whose(name, settings, number(answer.body, "data", "id"))

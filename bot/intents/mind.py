@@ -125,7 +125,7 @@ class Mind:
             return _outcome(turn.message) if kind is Kind.OUTCOME else Quiet("event")
         if fetches(Work(conversation, turn.message)):
             return Quiet("fetch")
-        return self._again(turn, await self._said(turn, edition))
+        return _unless_said(turn, self._again(turn, await self._said(turn, edition)))
 
     async def _said(self, turn: Turn, edition: Edition) -> Decision:
         """The decision on something a customer said to the bot."""
@@ -135,7 +135,8 @@ class Mind:
             return await self._use(running, turn)
         if kind is Kind.FOLLOW:
             return Answer(edition.phrase("welcome", turn.language), entry="welcome")
-        if kind is Kind.UNSUPPORTED or (kind in (Kind.TEXT, Kind.CLICK) and silent):
+        nothing_to_show = kind is Kind.UNSUPPORTED and turn.message.media is None
+        if nothing_to_show or (kind in (Kind.TEXT, Kind.CLICK) and silent):
             return Answer(edition.phrase("unsupported", turn.language), entry="unsupported")
         if kind not in _SPOKEN or silent:
             what = edition.phrase(f"media.{kind.value}", turn.language)
@@ -206,6 +207,15 @@ def _outcome(message: Heard) -> Decision:
     if message.data.get("state") == "sent":
         return Quiet("effect_done")
     return HandOff(Reason.FAILED, detail=f"{message.data.get('effect', '')}:{message.data.get('code', '')}")
+
+
+def _unless_said(turn: Turn, decision: Decision) -> Decision:
+    """Whoever edits what was answered already, and means the same as before, is not answered twice."""
+    answered = turn.message.data.get("edited") == "answered"
+    if answered and isinstance(decision, Answer) and decision.entry and not (decision.also or decision.effects):
+        same = decision.entry == turn.conversation.slots.get("last_intent")
+        return Quiet("answered_before_the_edit") if same else decision
+    return decision
 
 
 def _from_entry(decision: Decision, entry: str, confidence: float) -> Decision:

@@ -14,7 +14,7 @@ from bot.errors import Mistake, SettingError
 from bot.knowledge.confusions import Confusion
 from bot.knowledge.content import Bilingual
 from bot.knowledge.entries import Entry
-from bot.knowledge.phrases import Phrases, Value, missing, render
+from bot.knowledge.phrases import BUILT_IN, Phrases, Value, missing, render
 from bot.knowledge.topics import Contents, Library, Topic
 from bot.messages import Instant
 
@@ -103,7 +103,8 @@ class Edition:
 
     def phrase(self, name: str, language: str, /, **values: Value) -> str:
         """A phrase with its placeholders filled. Raises TypeError if `values` are not what the phrase declares."""
-        return render(name, self.phrases[name].said_in(language), values)
+        wording = self.phrases[name] if name in self.phrases else BUILT_IN[name]
+        return render(name, wording.said_in(language), values)
 
     def phrase_if_any(self, name: str, language: str, /, **values: Value) -> str:
         """The same of a phrase that a base may lack; '' if it does."""

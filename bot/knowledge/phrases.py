@@ -55,6 +55,8 @@ DECLARED: Mapping[str, Placeholders] = MappingProxyType(
         "media.video": NONE,
         "media.location": NONE,
         "media.link": NONE,
+        "media.file": NONE,
+        "media.unsupported": NONE,
         "ask.did_you_mean": {"choices": text},
         "handoff.waiting": {"position": count, "minutes": count},
         "handoff.closed": {"opens": text},
@@ -98,6 +100,13 @@ OPTIONAL: Mapping[str, Placeholders] = MappingProxyType(
         "hours.day_closed": {"day": text, "opens": text},
     }
 )
+BUILT_IN: Phrases = MappingProxyType(
+    {
+        "media.file": Bilingual(zh="文件", en="file"),
+        "media.unsupported": Bilingual(zh="消息", en="message"),
+    }
+)
+"""What phrases say that a knowledge base, or an edition published before they were declared, may lack."""
 FAMILIES = ("tier.",)  # named by the member system's codes: any number of them, without placeholders
 
 
@@ -137,8 +146,8 @@ def read_phrases(page: Page) -> tuple[Phrases, list[Mistake]]:
 
 
 def missing(phrases: Mapping[str, object]) -> list[str]:
-    """The declared phrases that are not among `phrases`."""
-    return [name for name in DECLARED if name not in phrases]
+    """The declared phrases that are neither among `phrases` nor built in."""
+    return [name for name in DECLARED if name not in phrases and name not in BUILT_IN]
 
 
 def _take(page: Page, name: str, phrases: dict[str, Bilingual]) -> list[Mistake]:

@@ -111,12 +111,13 @@ class Allowance(Protocol):
         """Millionths of a dollar, today; negative gives back."""
         ...
 
-    async def halt(self, account: str, code: str) -> None:
-        """Nothing is granted any more but one request now and then, which may find out that it works again."""
+    async def halt(self, account: str, code: str, way: str = "") -> None:
+        """Nothing is granted any more but one request now and then, which may find out that it works again. way: what
+        is halted: one way of sending, all of them (`allowance.SENDING`), or '' for everything."""
         ...
 
-    async def went_well(self, account: str) -> None:
-        """A request worked: the account is not halted."""
+    async def went_well(self, account: str, way: str = "") -> None:
+        """A request of this way worked: the account is not halted, unless it is for another way."""
         ...
 
     async def fared(self, account: str, problem: str) -> None:

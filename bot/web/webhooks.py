@@ -69,8 +69,7 @@ class Webhooks:
     async def _hear(self, channel: Channel, request: RawRequest, parsed: Messages, send: Send) -> None:
         """Take in messages whose replies go by the API. A repeat of the request takes in what this one could not."""
         try:
-            for inbound in parsed.inbounds:
-                await self._journey.hear(inbound)
+            await self._journey.hear_all(parsed.inbounds)
         except Unavailable:
             await _respond(send, _UNAVAILABLE)
             return

@@ -8,8 +8,8 @@ from dataclasses import replace
 from ground import MovableClock
 from sqlalchemy import select
 
-from bot.allowance import Asked, Granted, Seen, Window
-from bot.stores.record.allowance import HALT_LASTS, RecordAllowance
+from bot.allowance import SENDING, Asked, Granted, Seen, Window
+from bot.stores.record.allowance import FIRST_PROBE, PROBING, RecordAllowance
 from bot.stores.record.database import Database
 from bot.stores.record.tables import quotas
 
@@ -96,13 +96,52 @@ def test_a_halted_account_is_let_through_once_in_a_while_until_it_goes_well(
 ) -> None:
     till = Till(database)
     asyncio.run(till.kept.halt("brand", "twitter:402"))
-    assert till.book() == Granted(clock.now() + HALT_LASTS, "twitter:402")
+    assert till.book() == Granted(clock.now() + FIRST_PROBE, "twitter:402")
     assert not asyncio.run(till.kept.book(Asked("other"))).until
-    clock.move(HALT_LASTS)
-    assert not till.book().until
+    clock.move(FIRST_PROBE)
+    assert till.book() == Granted(probes=True)
+    assert till.book() == Granted(clock.now() + PROBING, "twitter:402")  # of all who ask, one finds out
     asyncio.run(till.kept.went_well("brand"))
     standing = asyncio.run(till.kept.standing("brand"))
     assert (standing.halted, standing.error) == ("", "twitter:402")
+    assert till.book() == Granted()
+
+
+def test_a_halted_account_is_tried_again_later_each_time_and_its_halt_keeps_its_beginning(
+    database: Database, clock: MovableClock
+) -> None:
+    till, began, waits = Till(database), clock.now(), []
+    for _ in range(7):
+        asyncio.run(till.kept.halt("brand", "wechat:50002"))
+        asyncio.run(till.kept.halt("brand", "wechat:50002"))  # others were under way at the same time
+        waits.append(till.book().until - clock.now())
+        clock.move(waits[-1])
+        assert till.book().probes
+    assert waits == [60, 120, 240, 480, 900, 900, 900]
+    assert asyncio.run(till.kept.standing("brand")).halted_at == began
+
+
+def test_a_halt_of_one_way_of_sending_leaves_the_other_and_looking_alone(
+    database: Database, clock: MovableClock
+) -> None:
+    till = Till(database)
+
+    def may(way: str) -> bool:
+        return not asyncio.run(till.kept.book(Asked("brand", way=way))).until
+
+    asyncio.run(till.kept.halt("brand", "twitter:permissions", "messages"))
+    assert [may(way) for way in ("messages", "posts", "")] == [False, True, True]
+    asyncio.run(till.kept.went_well("brand", "posts"))
+    asyncio.run(till.kept.went_well("brand"))
+    assert not may("messages")
+    asyncio.run(till.kept.halt("brand", "twitter:permissions", "posts"))
+    assert [may(way) for way in ("messages", "posts", "")] == [False, False, True]
+    asyncio.run(till.kept.went_well("brand", "posts"))
+    assert may("messages")
+    asyncio.run(till.kept.halt("brand", "twitter:locked", SENDING))
+    assert [may(way) for way in ("messages", "posts", "")] == [False, False, True]
+    asyncio.run(till.kept.halt("brand", "twitter:401"))
+    assert not may("")
 
 
 def test_how_an_account_fares_is_remembered(database: Database, clock: MovableClock) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from bot.channels.twitter.settings import TwitterSettings
 from bot.errors import DeliveryFailed
+from bot.messages import Instant
 
 PREFIX = "twitter:"
 HOST = "https://api.twitter.com"  # tweepy's own, which is also what it signs
@@ -35,11 +37,12 @@ for chatty in ("tweepy.client", "oauthlib", "requests_oauthlib"):  # they log bo
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """X's answer. body: its JSON object, empty if it sent something else. headers in lower case."""
+    """X's answer. body: its JSON object, empty if it sent something else. headers in lower case. at: by our clock."""
 
     status: int
     body: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    at: Instant = 0.0
 
 
 class _Answered(Exception):
@@ -122,7 +125,7 @@ def _take(response: requests.Response, **_: Any) -> NoReturn:
         body = json.loads(response.content)
     except (ValueError, RecursionError):
         body = {}
-    raise _Answered(Answer(response.status_code, body if isinstance(body, dict) else {}, headers))
+    raise _Answered(Answer(response.status_code, body if isinstance(body, dict) else {}, headers, time.time()))
 
 
 def _failure(lost: requests.RequestException) -> DeliveryFailed:

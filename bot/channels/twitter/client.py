@@ -12,7 +12,7 @@ import tweepy
 from bot.allowance import Asked, Standing
 from bot.channels.twitter.api import PREFIX, Answer, Api
 from bot.channels.twitter.endpoints import MESSAGES, POSTS, Endpoint, Holders
-from bot.channels.twitter.failures import DUPLICATE, HALTING, doubtful, refusal
+from bot.channels.twitter.failures import DUPLICATE, doubtful, halted_by, refusal
 from bot.channels.twitter.reading import number, text
 from bot.channels.twitter.settings import TwitterSettings
 from bot.errors import DeliveryFailed, Unavailable
@@ -75,7 +75,7 @@ class TwitterClient:
         answer = await self.request(POSTS, ask, price)
         if answer.status == 403 and doubtful(message.last_error) and DUPLICATE in text(answer.body, "detail").lower():
             return ""  # so the attempt whose outcome nobody knew did go through
-        return await self._made(answer, "id")
+        return await self._made(answer, "id", POSTS)
 
     async def write(self, message: Outbound) -> str:
         """Send a direct message; its event's id. Raises DeliveryFailed."""
@@ -85,7 +85,7 @@ class TwitterClient:
             lambda client: client.create_direct_message(participant_id=message.handle, text=message.text),
             price,
         )
-        return await self._made(answer, "dm_event_id")
+        return await self._made(answer, "dm_event_id", MESSAGES)
 
     async def request(
         self, endpoint: Endpoint, work: Callable[[tweepy.Client], Any], price: Decimal = Decimal(0)
@@ -105,13 +105,15 @@ class TwitterClient:
         await self._learn(endpoint, answer, price)
         return answer
 
-    async def failure(self, answer: Answer) -> DeliveryFailed:
+    async def failure(self, answer: Answer, endpoint: Endpoint) -> DeliveryFailed:
         """What a refusal means, after the account's standing has been told of it."""
-        failed = refusal(answer)
+        way = endpoint.way
+        failed = refusal(answer, way, self._settings.user_id)
         await self._kept(self._allowance.fared(self._name, failed.code))
-        if answer.status in HALTING:
-            await self._kept(self._allowance.halt(self._name, failed.code))
-            return DeliveryFailed(failed.code, retry_after=60.0, tried=False)
+        if failed.halts:
+            await self._kept(self._allowance.halt(self._name, failed.code, halted_by(failed, way)))
+        elif failed.permanent and way:  # it was about this message or whom it goes to, so the account may send
+            await self._kept(self._allowance.went_well(self._name, way))
         if answer.status >= 500:
             wait = self._weather.worse(self._clock.now())
             return failed if failed.ambiguous else DeliveryFailed(failed.code, retry_after=wait, tried=False)
@@ -150,10 +152,10 @@ class TwitterClient:
     def close(self) -> None:
         self._api.close()
 
-    async def _made(self, answer: Answer, name: str) -> str:
+    async def _made(self, answer: Answer, name: str, endpoint: Endpoint) -> str:
         """The id of what a request made. Raises DeliveryFailed; a success that can't be read is in doubt."""
         if not 200 <= answer.status < 300:
-            raise await self.failure(answer)
+            raise await self.failure(answer, endpoint)
         made = number(answer.body, "data", name)
         if not made:
             raise DeliveryFailed(f"{PREFIX}unclear", ambiguous=True)
@@ -170,6 +172,7 @@ class TwitterClient:
             self._holders.windows(endpoint),
             int(price * MILLION),
             None if budget is None else int(budget * MILLION),
+            endpoint.way,
         )
         try:
             granted = await self._allowance.book(asked)
@@ -200,7 +203,7 @@ class TwitterClient:
         await self._kept(self._allowance.note(self._holders.seen(endpoint, answer.headers)))
         if 200 <= answer.status < 300:
             self._weather.good()
-            await self._kept(self._allowance.went_well(self._name))
+            await self._kept(self._allowance.went_well(self._name, endpoint.way))
         else:
             await self._refund(price)
 

@@ -19,16 +19,18 @@ _HEADERS = {"x-rate-limit": "quarter", "x-user-limit-24hour": "user-day", "x-app
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """quarter: requests of a user in 15 minutes; user_day, app_day: in 24 hours, 0 where X has no such limit."""
+    """quarter: requests of a user in 15 minutes; user_day, app_day: in 24 hours, 0 where X has no such limit. way: how
+    something is sent by it; '' for looking."""
 
     name: str
     quarter: int
     user_day: int = 0
     app_day: int = 0
+    way: str = ""
 
 
-POSTS = Endpoint("POST /2/tweets", 100, app_day=10_000)
-MESSAGES = Endpoint("POST /2/dm_conversations", 15, 1_440, 1_440)
+POSTS = Endpoint("POST /2/tweets", 100, app_day=10_000, way="posts")
+MESSAGES = Endpoint("POST /2/dm_conversations", 15, 1_440, 1_440, "messages")
 MENTIONS = Endpoint("GET mentions", 300)
 EVENTS = Endpoint("GET /2/dm_events", 15)
 SEARCH = Endpoint("GET /2/tweets/search/recent", 300)

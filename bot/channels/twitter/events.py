@@ -41,7 +41,7 @@ def inbounds_of(event: Any, ours: Ours, arrived: Instant) -> tuple[Inbound, ...]
 
 def _activity(envelope: Mapping[str, Any], ours: Ours, arrived: Instant) -> Iterator[Inbound]:
     read = _ACTIVITIES.get(text(envelope, "event_type"))
-    if read is None or number(envelope, "filter", "user_id") != ours.user:
+    if read is None or (number(envelope, "filter", "user_id") != ours.user and read is not _deleted):
         return iter(())
     return read(envelope, ours, arrived)
 
@@ -54,12 +54,18 @@ def _post(envelope: Mapping[str, Any], ours: Ours, arrived: Instant) -> Iterator
     return _kept([None if post.repeats else posts.inbound_of(ours.account, post, arrived)])
 
 
+def _deleted(envelope: Mapping[str, Any], ours: Ours, arrived: Instant) -> Iterator[Inbound]:
+    payload = mapping(envelope, "payload")
+    return _kept([posts.withdrawn(ours.account, number(payload, "id"), number(payload, "author_id"), arrived)])
+
+
 def _direct(envelope: Mapping[str, Any], ours: Ours, arrived: Instant) -> Iterator[Inbound]:
     return _messages(mapping(envelope, "payload"), ours, arrived)
 
 
 def _messages(payload: Mapping[str, Any], ours: Ours, arrived: Instant) -> Iterator[Inbound]:
-    read = (directs.event_of(one, ours.user) for one in each(payload, "direct_message_events"))
+    users = mapping(payload, "users")
+    read = (directs.event_of(one, ours.user, users) for one in each(payload, "direct_message_events"))
     return _kept(directs.inbound_of(ours.account, one, ours.user, arrived) for one in read)
 
 
@@ -70,6 +76,8 @@ def _older(event: Mapping[str, Any], ours: Ours, arrived: Instant) -> Iterator[I
     if found(event, "user_has_blocked") is not True:
         read = (posts.older_post_of(one, ours.user) for one in each(event, "tweet_create_events"))
         yield from _kept(None if one.repeats else posts.inbound_of(ours.account, one, arrived) for one in read)
+    gone = (mapping(one, "status") for one in each(event, "tweet_delete_events"))
+    yield from _kept(posts.withdrawn(ours.account, number(one, "id"), number(one, "user_id"), arrived) for one in gone)
     yield from _messages(event, ours, arrived)
 
 
@@ -82,6 +90,7 @@ _ACTIVITIES: Mapping[str, Reader] = MappingProxyType(
         "post.mention.create": _post,
         "post.reply.create": _post,
         "post.quote.create": _post,
+        "post.delete": _deleted,
         "dm.received": _direct,
     }
 )

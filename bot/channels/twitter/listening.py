@@ -15,10 +15,10 @@ import tweepy
 from bot.channels.twitter.endpoints import SEARCH
 from bot.channels.twitter.events import Ours
 from bot.channels.twitter.polls import POST_FIELDS, Listing
-from bot.channels.twitter.posts import Post, post_of
+from bot.channels.twitter.posts import Post, post_of, version_of
 from bot.channels.twitter.reading import each, first_id_at, mapping, number, text, unescaped
 from bot.channels.twitter.settings import Listening, TwitterSettings
-from bot.messages import Inbound, Instant, Kind, Media
+from bot.messages import Inbound, Instant, Kind
 from bot.ports import Clock
 
 FARTHEST_BACK = 6.9 * 86_400.0  # X refuses a since_id of more than seven days ago
@@ -82,10 +82,11 @@ def inbound_of(ours: Ours, post: Post, writer: Writer, arrived: Instant) -> Inbo
         f"overheard:{post.original}",
         Kind.OVERHEARD,
         unescaped(post.words).strip(),
-        Media(post.picture) if post.picture else None,
+        post.media,
         post.at or arrived,
         Kind.OVERHEARD.value,
         {name: value for name, value in data.items() if value},
+        version=version_of(post),
     )
 
 

@@ -119,7 +119,7 @@ class TwitterPoll:
             ask = partial(self._what.ask, since=place.since, token=harvest.token)
             answer = await self._client.request(self._what.endpoint, ask)
             if answer.status != 200:
-                raise await self._client.failure(answer)
+                raise await self._client.failure(answer, self._what.endpoint)
             reached = await self._gather(answer.body, place.since, harvest)
             if not isinstance(found(answer.body, "meta"), Mapping):
                 raise await self._client.unreadable()

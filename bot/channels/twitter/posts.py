@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.channels.twitter.reading import each, found, made_at, mapping, number, text, unescaped, written_at
+from bot.channels.twitter.attached import kind_of, media_of, older_media_of
+from bot.channels.twitter.reading import each, found, handle_of, made_at, mapping, number, text, unescaped, written_at
 from bot.messages import Inbound, Instant, Kind, Media
 
 # A name ends where no letter, digit or _ of ASCII follows; "@é" and "@a@b" name nobody (twitter-text, validMentions).
@@ -21,7 +22,6 @@ _NAMES = re.compile(rf"{_BESIDE}\.?(?:{_NAME}{_BESIDE})+")
 _ATTACHED = re.compile(r"https?://t\.co/[A-Za-z0-9_]+$", re.ASCII)
 _ATTACHED_LONGEST = 64  # characters; those of X have 23
 _LINK = re.compile(r"https?://\S+")
-_USERNAME = re.compile(r"[A-Za-z0-9_]{1,15}", re.ASCII)
 MOST_NAMED = 50  # others whom a reply leaves in peace
 
 
@@ -40,7 +40,7 @@ class Post:
     calls: bool = False
     quotes: bool = False
     repeats: bool = False
-    picture: str = ""
+    media: Media | None = None
     others: tuple[str, ...] = ()
 
 
@@ -55,14 +55,14 @@ def post_of(post: Mapping[str, Any], includes: Mapping[str, Any], ours: str) -> 
         id_,
         _original(post) or id_,
         author,
-        number(post, "conversation_id") or id_,
+        _thread(number(post, "conversation_id"), id_, _original(post)),
         text(post, "note_tweet", "text") or text(post, "text"),
         written_at(post, "created_at"),
         _name(includes, author),
         calls=ours in named,
         quotes="quoted" in kinds and number(quoted, "author_id") == ours,
         repeats="retweeted" in kinds,
-        picture=_first(found(post, "attachments", "media_keys")),
+        media=media_of(post, includes),
         others=_besides(named, author, ours),
     )
 
@@ -77,16 +77,16 @@ def older_post_of(tweet: Mapping[str, Any], ours: str) -> Post:
     named = tuple(dict.fromkeys(number(one, "id_str") or number(one, "id") for one in mentioned))
     return Post(
         id_,
-        id_,
+        _original(tweet) or id_,
         author,
-        number(tweet, "conversation_id_str") or id_,
+        _thread(number(tweet, "conversation_id_str"), id_, _original(tweet)),
         text(tweet, "extended_tweet", "full_text") or text(tweet, "full_text") or text(tweet, "text"),
         made_at(id_) if id_ else 0.0,
-        _handle(text(tweet, "user", "screen_name")),
+        handle_of(text(tweet, "user", "screen_name")),
         calls=ours in named,
         quotes=(number(tweet, "quoted_status", "user", "id_str") or "-") == ours,
         repeats=bool(mapping(tweet, "retweeted_status")),
-        picture=next((number(one, "id_str") for one in each(tweet, "entities", "media")), ""),
+        media=older_media_of(*each(tweet, "extended_entities", "media"), *each(tweet, "entities", "media")),
         others=_besides(named, author, ours),
     )
 
@@ -95,7 +95,8 @@ def inbound_of(account: str, post: Post, arrived: Instant) -> Inbound | None:
     """The message that a post is to us; None if it is not a complete post.
 
     Only those who mention or quote us may be answered in public (since 2026-02-23, docs.x.com manage-tweets): any
-    other post is kept as an event. An edit has its original's key, so that it is not answered again.
+    other post is kept as an event. An edit has its original's key and a version: it is a later state of the same
+    message.
     """
     if not (post.id and post.author):
         return None
@@ -109,18 +110,31 @@ def inbound_of(account: str, post: Post, arrived: Instant) -> Inbound | None:
         f"post:{post.original}",
         kind,
         words,
-        Media(post.picture) if post.picture else None,
+        post.media,
         post.at or arrived,
         post.conversation,
         {name: value for name, value in data.items() if value},
+        version=version_of(post),
     )
+
+
+def withdrawn(account: str, id_: str, author: str, arrived: Instant) -> Inbound | None:
+    """That a post is deleted, by the id of its first version; None if it is not said which."""
+    if not (id_ and author):
+        return None
+    return Inbound(account, author, f"post:{id_}", Kind.WITHDRAWN, at=arrived, data={"id": id_})
+
+
+def version_of(post: Post) -> int:
+    """Each edit makes a new post with a higher id; what was never edited has no version."""
+    return 0 if post.id == post.original else int(post.id)
 
 
 def _said(post: Post) -> str:
     """Without the names before it, and without the links that X puts after it for what is quoted or attached."""
     named = _NAMES.match(post.words)
     words = post.words[named.end() :] if named else post.words
-    words = _without_attached(words) if post.quotes or post.picture else words
+    words = _without_attached(words) if post.quotes or post.media else words
     return unescaped(words).strip()
 
 
@@ -137,7 +151,7 @@ def _kind(post: Post, words: str) -> Kind:
     """A bare @name asks nothing; a picture with no word to it is for people."""
     if _LINK.sub("", words).strip():
         return Kind.TEXT
-    return Kind.IMAGE if post.picture else Kind.EVENT
+    return kind_of(post.media) if post.media else Kind.EVENT
 
 
 def _summoned(post: Post) -> str:
@@ -149,20 +163,19 @@ def _besides(named: tuple[str, ...], author: str, ours: str) -> tuple[str, ...]:
 
 
 def _original(post: Mapping[str, Any]) -> str:
-    history = found(post, "edit_history_tweet_ids")
+    """The id of the first version, in v2's words or in v1.1's; '' if it is not known that there are several."""
+    history = found(post, "edit_history_tweet_ids") or found(post, "edit_history", "edit_tweet_ids")
     ids = [number({"id": one}, "id") for one in history] if isinstance(history, list) else []
-    return min((one for one in ids if one), key=int, default="")
+    first = number(post, "edit_history", "initial_tweet_id")
+    return min((one for one in (*ids, first) if one), key=int, default="")
+
+
+def _thread(conversation: str, id_: str, original: str) -> str:
+    """A later version of a thread's first post belongs to the thread of the first version."""
+    return conversation if conversation not in ("", id_) else original or id_
 
 
 def _name(includes: Mapping[str, Any], author: str) -> str:
     """Includes hold people plainly or, in some events, under `data`."""
     people = ({**one, **mapping(one, "data")} for one in each(includes, "users"))
-    return next((_handle(text(one, "username")) for one in people if number(one, "id") == author), "")
-
-
-def _handle(username: str) -> str:
-    return username if _USERNAME.fullmatch(username) else ""
-
-
-def _first(keys: Any) -> str:
-    return next((text({"key": one}, "key")[:64] for one in keys), "") if isinstance(keys, list) else ""
+    return next((handle_of(text(one, "username")) for one in people if number(one, "id") == author), "")

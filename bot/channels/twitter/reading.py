@@ -11,6 +11,7 @@ from bot.messages import Instant
 from bot.wording import clean
 
 NOTHING: Mapping[str, Any] = {}
+_USERNAME = re.compile(r"[A-Za-z0-9_]{1,15}", re.ASCII)
 _ID = re.compile(r"[0-9]{1,19}", re.ASCII)
 _LATEST = 253_402_300_799.0  # the year 9999
 EPOCH_MS = 1_288_834_974_657  # what X counts ids from
@@ -42,6 +43,11 @@ def text(value: Any, *path: str) -> str:
 def unescaped(words: str) -> str:
     """What was written: X gives these three signs, and no other, as HTML does (docs.x.com, counting-characters)."""
     return words.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def handle_of(username: str) -> str:
+    """An @name without its sign; '' for what cannot be one."""
+    return username if _USERNAME.fullmatch(username) else ""
 
 
 def number(value: Any, *path: str) -> str:

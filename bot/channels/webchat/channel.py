@@ -89,7 +89,7 @@ def bearer(authorization: str) -> str:
 
 def _line(body: bytes) -> Line:
     try:
-        line = Line.model_validate(json.loads(body.decode(errors="replace")))
+        line = Line.model_validate(json.loads(body.decode(errors="replace"), strict=False))
     except (ValidationError, ValueError, RecursionError) as strange:
         raise Refused(400, "malformed") from strange
     if len(line.text) > LONGEST_TEXT:

@@ -16,6 +16,7 @@ import httpx
 
 from bot.channels.wechat.errcodes import PREFIX
 from bot.errors import DeliveryFailed
+from bot.halting import AGAIN
 
 CONNECT_SECONDS = 2.0
 TOTAL_SECONDS = 5.0
@@ -75,8 +76,11 @@ def _object(response: httpx.Response) -> dict[str, Any]:
 
 
 def _http_failure(status: int) -> DeliveryFailed:
-    """A status that WeChat never uses comes from something between us: 4xx was refused, 5xx may have gone through."""
+    """A status that WeChat never uses comes from something between us: 4xx was refused, as everything else would be;
+    5xx may have gone through."""
     code = f"{PREFIX}http-{status}"
     if status == 429:
         return DeliveryFailed(code, retry_after=RETRY_SECONDS)
-    return DeliveryFailed(code, permanent=status < 500, ambiguous=status >= 500)
+    if status < 500:
+        return DeliveryFailed(code, retry_after=AGAIN, tried=False, halts=True)
+    return DeliveryFailed(code, ambiguous=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from bot.allowance import Standing
 from bot.channels.wechat.client import WeChatClient
 from bot.channels.wechat.errcodes import PREFIX
 from bot.channels.wechat.modes import mode_of
@@ -28,7 +29,7 @@ class WeChatChannel:
     """`ports.Channel` for WeChat. `client` is None for accounts with `api: none`."""
 
     def __init__(self, name: str, settings: WeChatSettings, client: WeChatClient | None = None) -> None:
-        self._name, self._settings, self._client = name, settings, client
+        self.name, self._settings, self._client = name, settings, client
         self._guard = Guard(settings.token.get_secret_value(), settings.freshness_seconds)
         self._mode = mode_of(settings)
 
@@ -42,7 +43,7 @@ class WeChatChannel:
             raise Refused(400, "method")
         fields = self._mode.open(request)
         self._expect_our_account(fields)
-        return Messages((inbound_of(self._name, fields, request.received_at, self._settings.unfollow),))
+        return Messages((inbound_of(self.name, fields, request.received_at, self._settings.unfollow),))
 
     def answer(self, request: RawRequest, reply: Outbound | None) -> RawResponse:
         """The passive reply to a push that was received, or the acknowledgement if nothing is to be said."""
@@ -70,6 +71,10 @@ class WeChatChannel:
             return Limits(LONGEST_TEXT, active=False)
         window = window_of(conversation, now)
         return Limits(LONGEST_TEXT, window_until=window.until, left=window.left)
+
+    async def standing(self) -> Standing:
+        """How the account fares with WeChat. Raises Unavailable."""
+        return Standing() if self._client is None else await self._client.standing()
 
     async def close(self) -> None:
         if self._client is not None:

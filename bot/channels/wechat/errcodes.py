@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from bot.errors import DeliveryFailed
+from bot.halting import AGAIN
 
 PREFIX = "wechat:"
 TOKEN_REJECTED = frozenset({40001, 40014, 42001})
@@ -16,8 +17,23 @@ TOKEN_REJECTED = frozenset({40001, 40014, 42001})
 # The reply window is over, or used up: a message of the customer opens it again.
 UNTIL_HEARD = frozenset({45015, 45047})
 
-# Seconds after which the same message may work. 45009 is a quota of the day, 45011 one of the minute.
+# Seconds after which the same message may work. 45009 is a quota of the day, 45011 one of the minute: they are the
+# account's, so that whatever else is to go out waits too, and waiting for them uses up nobody's tries.
 RETRY_AFTER: Mapping[int, float] = MappingProxyType({-1: 5.0, 45009: 3600.0, 45011: 60.0})
+QUOTAS = frozenset({45009, 45011})
+
+# What WeChat says of the account, its credentials or our address, whatever we send or fetch: every message would meet
+# the same. [DOC api_getstableaccesstoken, api_sendcustommessage, oplatform Return codes]
+OF_THE_ACCOUNT = frozenset(
+    {
+        *(40001, 40002, 40013, 40014, 40125, 40164, 40243, 41001, 41002, 41004, 42001),
+        *(48001, 48004, 50001, 50002, 50007, 61003, 61004, 61005, 61007, 61011, 89501, 89503, 89506, 89507),
+    }
+)
+
+_MEANWHILE = "Nothing is sent meanwhile and no answer is lost; it goes on by itself afterwards."
+_NO_PERMISSION = "The account may not use this interface. Check its permissions in the WeChat admin console."
+_NOT_AUTHORISED = "The account has not authorised this third-party platform, or no longer. Authorise it again."
 
 _WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -85,6 +101,35 @@ _WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "公众号受限，可能已被冻结。请登录公众平台查看。",
             "The account is restricted, perhaps frozen. See the WeChat admin console.",
         ),
+        "40243": (
+            "AppSecret 已被冻结。请管理员在公众平台解冻或重置。",
+            "The AppSecret is frozen. An administrator can release or reset it in the WeChat admin console.",
+        ),
+        "50001": ("此公众号没有授权这个接口。请在公众平台检查接口权限。", _NO_PERMISSION),
+        "50007": (
+            "公众号已被冻结。请登录公众平台查看原因。",
+            "The account is frozen. See why in the WeChat admin console.",
+        ),
+        "61003": ("公众号没有授权给此第三方平台。请重新授权。", _NOT_AUTHORISED),
+        "61004": (
+            "此 IP 不在第三方平台的白名单中。请把服务器的公网 IP 加入白名单。",
+            "This IP address is not on the third-party platform's list. Add the server's public address there.",
+        ),
+        "61005": ("第三方平台的 component_ticket 已过期。请检查平台的推送是否还在接收。", _NOT_AUTHORISED),
+        "61007": ("公众号没有把这个接口授权给第三方平台。请重新授权。", _NOT_AUTHORISED),
+        "61011": ("第三方平台无效。请核对配置。", _NOT_AUTHORISED),
+        "89501": (
+            "此 IP 的调用正在等管理员确认。请管理员在手机微信中同意。",
+            "Calls from this IP address wait for an administrator, who must confirm them in WeChat on their phone.",
+        ),
+        "89506": (
+            "管理员两次拒绝了此 IP 的调用，24 小时内不能再试。请管理员届时同意，或换用白名单中的 IP。",
+            "An administrator has refused this IP address twice, so it may not try for 24 hours. Have them agree then.",
+        ),
+        "89507": (
+            "管理员拒绝了此 IP 的调用，1 小时内不能再试。请管理员届时同意。",
+            "An administrator has refused this IP address, so it may not try for an hour. Have them agree then.",
+        ),
         "50005": ("对方未关注公众号，无法发送。", "The customer does not follow the account, so nothing can be sent."),
         "89503": (
             "此 IP 的调用须由管理员在微信中确认。请管理员在手机微信中同意。",
@@ -109,19 +154,31 @@ _WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 def failure(code: int) -> DeliveryFailed:
     """What an errcode other than 0 means for the message. WeChat did answer, so it was certainly not delivered."""
+    if code in OF_THE_ACCOUNT:
+        return DeliveryFailed(f"{PREFIX}{code}", retry_after=AGAIN, tried=False, halts=True)
     wait = RETRY_AFTER.get(code)
     shut = code in UNTIL_HEARD
-    return DeliveryFailed(f"{PREFIX}{code}", permanent=wait is None, retry_after=wait, until_heard=shut)
+    return DeliveryFailed(
+        f"{PREFIX}{code}", permanent=wait is None, retry_after=wait, until_heard=shut, tried=code not in QUOTAS
+    )
 
 
 def explain(code: str, language: str) -> str:
     """A DeliveryFailed's code in plain words: what is wrong and what to do. `language`: 'zh' or 'en'."""
     name = code.removeprefix(PREFIX)
     chinese, english = _WORDS.get(name) or _unknown(name)
+    if name.isdecimal() and int(name) in OF_THE_ACCOUNT:
+        return f"{chinese}发送已暂停，回复都还在；恢复后会自动继续。" if language == "zh" else f"{english} {_MEANWHILE}"
     return chinese if language == "zh" else english
 
 
 def _unknown(name: str) -> tuple[str, str]:
     if name.startswith("http-5"):
         return _WORDS["unclear"]
+    if name.startswith("http-"):
+        return (
+            f"本机与微信之间有东西拒绝了请求（HTTP {name[5:]}），微信自己不会这样答复。请检查代理、防火墙与 api_url。",
+            f"Something between this machine and WeChat refuses (HTTP {name[5:]}); WeChat itself never answers so. "
+            "Check proxy, firewall and api_url.",
+        )
     return (f"微信拒绝了（代码 {name}）。", f"WeChat refused it (code {name}).")

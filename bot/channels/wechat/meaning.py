@@ -1,7 +1,8 @@
 """What each kind of push means: one small function per message type and per event that matters.
 
 [DOC Receiving_standard_messages, Receiving_event_pushes]. None of them can fail: a field that is missing makes a
-message UNSUPPORTED, not an exception.
+message UNSUPPORTED, not an exception. Whatever there is to show of a message is kept for the people on the desk, also
+of a kind that is not known.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from bot.channels.wechat.reading import Fields
+from bot.channels.wechat.signature import is_number
 from bot.messages import Kind, Media
 from bot.wording import clean
 
@@ -45,7 +47,7 @@ def meaning_of(fields: Fields) -> Meaning:
         return _unsupported(fields)
     if kind == "event" or kind.startswith("device_"):
         return _event(fields)
-    return _MESSAGES.get(kind, _unsupported)(fields)
+    return _MESSAGES.get(kind, _unknown)(fields)
 
 
 def fact(fields: Fields, name: str) -> str:
@@ -61,6 +63,17 @@ def _unsupported(fields: Fields) -> Meaning:
     return Meaning(Kind.UNSUPPORTED, data=_facts(fields, type="MsgType", event="Event"))
 
 
+def _unknown(fields: Fields) -> Meaning:
+    """A type that WeChat invents tomorrow: a title, some words or an address are shown, whatever they belong to."""
+    reference = fact(fields, "MediaId") or fact(fields, "Url") or fact(fields, "PagePath")
+    title, words = fact(fields, "Title"), fact(fields, "Description") or fact(fields, "Content")
+    type_ = fact(fields, "MsgType")
+    nothing = Meaning(Kind.UNSUPPORTED, data=_facts(fields, type="MsgType", event="Event"))
+    if not type_ or not (reference or title or words):
+        return nothing
+    return Meaning(Kind.UNSUPPORTED, media=Media(reference, type_, title, words), data=nothing.data)
+
+
 def _text(fields: Fields) -> Meaning:
     """A click in a msgmenu arrives as a text with `bizmsgmenuid`, and counts as a click for the reply window."""
     text = clean(fields.raw("Content"))
@@ -71,10 +84,10 @@ def _text(fields: Fields) -> Meaning:
 
 
 def _media(kind: Kind, fields: Fields, text: str = "", **names: str) -> Meaning:
-    reference = fact(fields, "MediaId")
-    if not reference:
+    reference, facts = fact(fields, "MediaId"), _facts(fields, **names)
+    if not reference and not text and "url" not in facts:
         return _unsupported(fields)
-    return Meaning(kind, text, Media(reference, fact(fields, "Format")), _facts(fields, **names))
+    return Meaning(kind, text, Media(reference, fact(fields, "Format")), facts)
 
 
 def _image(fields: Fields) -> Meaning:
@@ -86,6 +99,23 @@ def _voice(fields: Fields) -> Meaning:
     return _media(Kind.VOICE, fields, clean(fields.get("Recognition")))
 
 
+def _file(fields: Fields) -> Meaning:
+    """A document out of WeChat's chat, by name: there is no interface by which an account could fetch it."""
+    title, reference = fact(fields, "Title"), fact(fields, "FileKey") or fact(fields, "MediaId")
+    if not title and not reference:
+        return _unsupported(fields)
+    told = fact(fields, "Description") or _size(fields.get("FileTotalLen"))
+    return Meaning(Kind.FILE, media=Media(reference, "", title, told))
+
+
+def _size(number: str) -> str:
+    """A number of bytes as people read it: '9.7 MB'."""
+    if not is_number(number):
+        return ""
+    count = int(number) / 1024
+    return f"{count / 1024:.1f} MB" if count >= 1024 else f"{max(count, 0.1):.1f} KB"
+
+
 def _video(fields: Fields) -> Meaning:
     return _media(Kind.VIDEO, fields, thumb="ThumbMediaId")
 
@@ -95,10 +125,16 @@ def _location(fields: Fields) -> Meaning:
 
 
 def _link(fields: Fields) -> Meaning:
-    address = clean(fields.get("Url"))
-    if not address:
+    address, title, words = clean(fields.get("Url")), fact(fields, "Title"), fact(fields, "Description")
+    if not (address or title or words):
         return _unsupported(fields)
-    return Meaning(Kind.LINK, media=Media(address, "link", fact(fields, "Title"), fact(fields, "Description")))
+    return Meaning(Kind.LINK, media=Media(address, "link", title, words))
+
+
+def _mini_program(fields: Fields) -> Meaning:
+    """A page of a mini program that somebody shares."""
+    title, path = fact(fields, "Title"), fact(fields, "PagePath")
+    return Meaning(Kind.LINK, media=Media(path, "miniprogram", title)) if title or path else _unsupported(fields)
 
 
 _MESSAGES: Mapping[str, Callable[[Fields], Meaning]] = MappingProxyType(
@@ -110,6 +146,8 @@ _MESSAGES: Mapping[str, Callable[[Fields], Meaning]] = MappingProxyType(
         "shortvideo": _video,
         "location": _location,
         "link": _link,
+        "file": _file,
+        "miniprogrampage": _mini_program,
     }
 )
 

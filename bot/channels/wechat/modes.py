@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bot.channels.wechat.crypto import Seal
+from bot.channels.wechat.parsing import dedup_key
 from bot.channels.wechat.reading import Fields, read_fields
 from bot.channels.wechat.replies import envelope
 from bot.channels.wechat.settings import WeChatSettings
@@ -18,6 +19,7 @@ from bot.errors import Refused
 from bot.messages import RawRequest
 
 UNANSWERED = 1_024
+MOST_USED = 50_000  # addresses remembered; they are good for minutes
 
 
 class Mode(Protocol):
@@ -36,13 +38,29 @@ class Mode(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """`signature` covers token, timestamp and nonce, not the body: WeChat's design, mended only by https."""
+    """`signature` covers token, timestamp and nonce, not the body: WeChat's design, mended only by safe mode.
+
+    Whoever sees one address could sign any body with it while it is fresh. So an address is good for one message and
+    its repeats. Each process keeps its own list of them; another one may still be told something else once.
+    """
 
     guard: Guard
+    used: dict[tuple[str, str], str] = field(default_factory=dict)  # the message of each timestamp and nonce
 
     def open(self, request: RawRequest) -> Fields:
         self.guard.check(request.query, request.received_at, "signature")
-        return self.reopen(request)
+        fields = self.reopen(request)
+        self._once(request, dedup_key(fields))
+        return fields
+
+    def _once(self, request: RawRequest, message: str) -> None:
+        """Raises Refused(403) if the address came with another message before."""
+        address = request.query["timestamp"], request.query["nonce"]
+        if self.used.setdefault(address, message) != message:
+            raise Refused(403, "replayed")
+        too_old = request.received_at - 2 * self.guard.freshness
+        while self.used and (len(self.used) > MOST_USED or int(next(iter(self.used))[0]) < too_old):
+            del self.used[next(iter(self.used))]
 
     def reopen(self, request: RawRequest) -> Fields:
         fields = read_fields(request.body)

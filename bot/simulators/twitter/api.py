@@ -17,7 +17,7 @@ from bot.simulators.twitter.endpoints import ENDPOINTS, Endpoint
 from bot.simulators.twitter.faults import Faults
 from bot.simulators.twitter.oauth import Knock
 from bot.simulators.twitter.platform import Platform
-from bot.simulators.twitter.problems import Refusal, credits_used_up, invalid, too_many
+from bot.simulators.twitter.problems import OF_THE_ACCOUNT, Refusal, credits_used_up, invalid, too_many
 from bot.simulators.twitter.tally import Call
 
 LARGEST_BODY = 64 * 1024
@@ -106,6 +106,8 @@ async def _served(
         if faults.no_reset:
             headers.pop("x-rate-limit-reset", None)
         raise too_many({}, old=faults.no_reset)
+    if faults.refuse:
+        raise OF_THE_ACCOUNT[faults.refuse]
     if faults.broke or platform.purse.empty:
         raise credits_used_up()
     return await endpoint.serve(platform, await _ask(request, endpoint, user))

@@ -179,6 +179,10 @@ def _post_v1(post: Post, people: People) -> dict[str, Any]:
         "entities": _entities_v1(post, people),
         "lang": language(post.text),
         "timestamp_ms": str(int(post.created_at * 1000)),
+        "edit_history": {
+            "initial_tweet_id": str(post.history[0]),
+            "edit_tweet_ids": [str(one) for one in post.history],
+        },
     }
     made |= {"quoted_status_id": post.quotes, "quoted_status_id_str": str(post.quotes)} if post.quotes else {}
     made |= {"retweeted_status": {"id": post.reposts, "id_str": str(post.reposts)}} if post.reposts else {}

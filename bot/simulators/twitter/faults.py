@@ -15,6 +15,7 @@ class Faults:
     and the connection then falls; error: so many are, and get 500. limited: so many get 429 though nothing is used up.
     no_reset: every 429 comes without x-rate-limit-reset. no_headers: no answer has rate-limit headers. broke: every
     request gets 402.
+    refuse: every request gets this refusal of the account, by its name in `problems.OF_THE_ACCOUNT`.
     lag: seconds until what was written shows in lists. short: at most so many results on a page; 0 is as asked.
     duplicate: so many events are delivered twice. swap: so many are overtaken by the next one. deaf: no event is
     delivered at all.
@@ -31,6 +32,7 @@ class Faults:
     no_reset: bool = False
     no_headers: bool = False
     broke: bool = False
+    refuse: str = ""
     lag: float = 0.0
     short: int = 0
     duplicate: int = 0

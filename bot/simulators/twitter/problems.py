@@ -83,6 +83,61 @@ def invalid(name: str, value: object, message: str) -> Refusal:
     return Refusal(400, body)
 
 
+def _older(status: int, code: int, message: str) -> Refusal:
+    """The body of v1.1, which v2 endpoints answer too where an older part of X refuses."""
+    return Refusal(status, {"errors": [{"code": code, "message": message}]})
+
+
+# What X refuses of an account or an app as such, by name. Bodies as reported by those who met them.
+OF_THE_ACCOUNT: Mapping[str, Refusal] = {
+    "suspended": _older(403, 64, "Your account is suspended and is not permitted to access this feature."),
+    "user-suspended": Refusal(
+        403,
+        {
+            "title": "Forbidden",
+            "detail": "The account is suspended.",
+            "type": _TYPES + "user-suspended",
+            "status": 403,
+        },
+    ),
+    "locked": _older(
+        403,
+        326,
+        "To protect our users from spam and other malicious activity, this account is temporarily locked. Please log in"
+        " to https://twitter.com to unlock your account.",
+    ),
+    "permissions": Refusal(
+        403,
+        {
+            "title": "Forbidden",
+            "detail": "Your client app is not configured with the appropriate oauth1 app permissions for this"
+            " endpoint.",
+            "type": _TYPES + "oauth1-permissions",
+            "status": 403,
+        },
+    ),
+    "access": _older(
+        403,
+        453,
+        "You currently have access to a subset of X API V2 endpoints and limited v1.1 endpoints (e.g. media post,"
+        " oauth) only. If you need access to this endpoint, you may need a different access level.",
+    ),
+    "not-enrolled": Refusal(
+        403,
+        {
+            "title": "Client Forbidden",
+            "detail": "When authenticating requests to the Twitter API v2 endpoints, you must use keys and tokens from"
+            " a Twitter developer App that is attached to a Project.",
+            "required_enrollment": "Appropriate Level of API Access",
+            "reason": "client-not-enrolled",
+            "type": _TYPES + "client-forbidden",
+            "status": 403,
+        },
+    ),
+    "clock": _older(401, 135, "Timestamp out of bounds."),
+}
+
+
 def credits_used_up() -> Refusal:
     """Real since pay-per-use (tryethernal/ethernal #1314); the detail's wording is not established."""
     detail = "Your enrolled account does not have any credits to fulfill this request."

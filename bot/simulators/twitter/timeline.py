@@ -19,6 +19,7 @@ from bot.simulators.twitter.messages import DirectMessage
 from bot.simulators.twitter.people import Person, UnknownPerson
 from bot.simulators.twitter.platform import Platform, UnknownPost
 from bot.simulators.twitter.posts import Post
+from bot.simulators.twitter.problems import OF_THE_ACCOUNT
 
 timeline = APIRouter()
 _SHOWN = 200
@@ -71,6 +72,7 @@ class NewFaults(Asked):
     no_reset: bool = False
     no_headers: bool = False
     broke: bool = False
+    refuse: str = Field("", pattern=f"^({'|'.join(OF_THE_ACCOUNT)})?$")
     lag: float = Field(0.0, ge=0, le=86_400)
     short: int = Field(0, ge=0, le=100)
     duplicate: int = Field(0, ge=0)

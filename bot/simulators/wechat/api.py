@@ -73,6 +73,9 @@ async def show_typing(request: Request, platform: Simulated, access_token: str =
 
 async def _unwell(platform: Platform) -> Response | None:
     await asyncio.sleep(platform.faults.now.slow)
+    if refused := platform.faults.now.refuse:
+        platform.note(Call(platform.clock.now(), "api", "refused", str(refused)))
+        return JSONResponse(_error(refused))
     if not platform.faults.now.down:
         return None
     platform.note(Call(platform.clock.now(), "api", "down", "503"))

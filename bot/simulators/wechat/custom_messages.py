@@ -31,7 +31,11 @@ ERRORS = {
     45080: "no interaction with the user in the last 30 seconds",
     45081: "the typing status is already shown",
     47001: "data format error",
+    40164: "invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist",
     48001: "api unauthorized",
+    48004: "api forbidden for irregularities, view detail on mp.weixin.qq.com",
+    50002: "user limited",
+    89503: "this ip is waiting for confirmation by an administrator",
 }
 _ESCAPE = re.compile(rb"(?<!\\)((?:\\\\)*)\\u")
 _MEDIA = ("image", "voice", "video", "mpnews", "mpnewsarticle", "wxcard", "miniprogrampage", "music")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 class Faults:
     """Faults that are on.
 
+    refuse: every call, also the one for an access token, gets this errcode.
     slow: seconds by which every API call is late. down: every API call gets 503. error: this errcode for the next
     `error_times` sends. drop: so many sends are carried out and the connection then falls. duplicate: so many
     messages are pushed twice at the same time. swap: so many messages are overtaken by the next one.
@@ -21,3 +22,4 @@ class Faults:
     drop: int = 0
     duplicate: int = 0
     swap: int = 0
+    refuse: int = 0

@@ -63,6 +63,7 @@ class NewFaults(Asked):
     drop: int = Field(0, ge=0)
     duplicate: int = Field(0, ge=0)
     swap: int = Field(0, ge=0)
+    refuse: int = 0
 
 
 @phone.get("/api/state")

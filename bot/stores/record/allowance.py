@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bot.allowance import Asked, Granted, Seen, Standing, Window
+from bot.allowance import SENDING, Asked, Granted, Seen, Standing, Window
 from bot.messages import Instant
 from bot.stores.record.database import Database
 from bot.stores.record.tables import quotas, spending, standings
 
 DAY = 86_400
-HALT_LASTS = 900.0  # seconds after which one request finds out whether the account may go on
+FIRST_PROBE, HALT_LASTS = 60.0, 900.0  # seconds until one request finds out whether a halted account may go on
+PROBING = 10.0  # seconds that such a request is given to find out
 SAME = 5.0  # seconds by which two accounts of the same window's end may differ
 _DIALECT = {"sqlite": sqlite, "postgresql": postgresql}
 
@@ -25,7 +26,13 @@ class RecordAllowance:
         self._database = database
 
     async def book(self, asked: Asked) -> Granted:
+        if not asked.windows and not asked.price and not await self._is_halted(asked.account):
+            return Granted()  # the usual case of an account without limits, without writing anything
         return await self._database.write(lambda connection: _book(connection, asked, self._database.now(connection)))
+
+    async def _is_halted(self, account: str) -> bool:
+        row = select(standings.c.halted).where(standings.c.account == account)
+        return bool(await self._database.read(lambda connection: connection.execute(row).scalar()))
 
     async def note(self, windows: Sequence[Seen]) -> None:
         if windows:
@@ -35,15 +42,11 @@ class RecordAllowance:
         if amount:
             await self._database.write(lambda one: _spend(one, account, amount, self._database.now(one)))
 
-    async def halt(self, account: str, code: str) -> None:
-        def work(connection: Connection) -> None:
-            now = self._database.now(connection)
-            _stand(connection, account, {"halted": code, "halted_at": now, "error": code, "error_at": now})
+    async def halt(self, account: str, code: str, way: str = "") -> None:
+        await self._database.write(lambda one: _halt(one, account, code, way, self._database.now(one)))
 
-        await self._database.write(work)
-
-    async def went_well(self, account: str) -> None:
-        await self._database.write(lambda connection: _stand(connection, account, {"halted": "", "halted_at": 0.0}))
+    async def went_well(self, account: str, way: str = "") -> None:
+        await self._database.write(lambda connection: _lift(connection, account, way))
 
     async def fared(self, account: str, problem: str) -> None:
         def work(connection: Connection) -> None:
@@ -57,9 +60,9 @@ class RecordAllowance:
 
 
 def _book(connection: Connection, asked: Asked, now: Instant) -> Granted:
-    halted = connection.execute(select(standings).where(standings.c.account == asked.account)).first()
-    if halted is not None and halted.halted and now < halted.halted_at + HALT_LASTS:
-        return Granted(halted.halted_at + HALT_LASTS, halted.halted)
+    halted = _halted(connection, asked, now)
+    if halted.until:
+        return halted
     windows = sorted(asked.windows, key=_locked_in_order)
     rows = [_window(connection, one.holder, one.window, one.most, one.seconds, now) for one in windows]
     until = max((row.until for row in rows if row.left <= 0), default=0.0)
@@ -71,7 +74,45 @@ def _book(connection: Connection, asked: Asked, now: Instant) -> Granted:
         booked = update(quotas).where(quotas.c.holder == row.holder, quotas.c.window == row.window)
         connection.execute(booked.values(left=quotas.c.left - 1))
     _spend(connection, asked.account, asked.price, now)
-    return Granted()
+    return halted
+
+
+def _halted(connection: Connection, asked: Asked, now: Instant) -> Granted:
+    """Whether a halt is in the way; after a while, of all who ask one is let through, and later each time."""
+    row = connection.execute(select(standings).where(standings.c.account == asked.account)).first()
+    if row is None or not row.halted or not _covers(row.halted_way, asked.way):
+        return Granted()
+    if now < row.probe_at:
+        return Granted(row.probe_at, row.halted)
+    ours = update(standings).where(standings.c.account == asked.account, standings.c.probe_at == row.probe_at)
+    probing = connection.execute(ours.values(probe_at=now + PROBING, probes=standings.c.probes + 1))
+    return Granted(probes=True) if probing.rowcount else Granted(now + PROBING, row.halted)
+
+
+def _covers(halted: str, way: str) -> bool:
+    """Whether a halt of one way is a halt of another."""
+    return halted in ("", way) or (halted == SENDING and way != "")
+
+
+def _halt(connection: Connection, account: str, code: str, way: str, now: Instant) -> None:
+    """A halt that is met again keeps its beginning; where two ways are halted, all sending is."""
+    row = connection.execute(select(standings).where(standings.c.account == account).with_for_update()).first()
+    news: dict[str, str | float] = {"halted": code, "error": code, "error_at": now, "halted_way": way}
+    if row is None or not row.halted:
+        news |= {"halted_at": now, "probes": 0, "probe_at": now + FIRST_PROBE}
+    else:
+        news["probe_at"] = now + min(FIRST_PROBE * 2.0 ** min(row.probes, 10), HALT_LASTS)
+        if row.halted_way != way:
+            news["halted_way"] = SENDING if row.halted_way and way else ""
+    _stand(connection, account, news)
+
+
+def _lift(connection: Connection, account: str, way: str) -> None:
+    """Ends a halt of this way; writes nothing where there is none, which is nearly always."""
+    row = connection.execute(select(standings).where(standings.c.account == account)).first()
+    if row is not None and row.halted and _covers(row.halted_way, way):
+        over: dict[str, str | float] = {"halted": "", "halted_at": 0.0, "halted_way": "", "probes": 0, "probe_at": 0.0}
+        _stand(connection, account, over)
 
 
 def _locked_in_order(one: Window | Seen) -> tuple[str, str]:

@@ -43,6 +43,11 @@ class Thread:
         self.asked = False
 
     @property
+    def handled_seq(self) -> int:
+        """Of the newest message whose turn is committed."""
+        return self._conversation.handled_seq
+
+    @property
     def case(self) -> str | None:
         return self._conversation.case_id
 
@@ -114,13 +119,21 @@ def make_threads(
     connection: Connection, inbounds: Sequence[Inbound], channels: Mapping[str, str], now: Instant
 ) -> dict[Key, Thread]:
     """The threads of those who never wrote before; locked until the transaction ends."""
-    _make(connection, {key_of(inbound) for inbound in inbounds}, channels, now)
+    called = {(one.account, one.handle): f"@{one.data['username']}" for one in inbounds if "username" in one.data}
+    _make(connection, {key_of(inbound) for inbound in inbounds}, called, channels, now)
     return find_threads(connection, inbounds)
 
 
-def _make(connection: Connection, missing: set[Key], channels: Mapping[str, str], now: Instant) -> None:
-    """Customers, identities and conversations for new handles; another process may have been quicker."""
-    owners = _identities(connection, {(account, handle) for account, handle, _ in missing}, now)
+def _make(
+    connection: Connection,
+    missing: set[Key],
+    called: Mapping[tuple[str, str], str],
+    channels: Mapping[str, str],
+    now: Instant,
+) -> None:
+    """Customers, identities and conversations for new handles; another process may have been quicker. called: the
+    public names of those who have one."""
+    owners = _identities(connection, {(account, handle) for account, handle, _ in missing}, called, now)
     rows = [
         {
             "id": new_id(),
@@ -135,14 +148,17 @@ def _make(connection: Connection, missing: set[Key], channels: Mapping[str, str]
     connection.execute(_DIALECT[connection.dialect.name].insert(conversations).on_conflict_do_nothing(), rows)
 
 
-def _identities(connection: Connection, handles: set[tuple[str, str]], now: Instant) -> dict[tuple[str, str], str]:
+def _identities(
+    connection: Connection, handles: set[tuple[str, str]], called: Mapping[tuple[str, str], str], now: Instant
+) -> dict[tuple[str, str], str]:
     """The identities of `handles`, new ones with a customer of their own."""
     known = _known(connection, handles)
     new = sorted(handles - known.keys())
     if not new:
         return known
     people = [new_id() for _ in new]
-    connection.execute(insert(customers), [{"id": id_, "at": now} for id_ in people])
+    named = [{"id": id_, "name": called.get(one, ""), "at": now} for id_, one in zip(people, new, strict=True)]
+    connection.execute(insert(customers), named)
     rows = [
         {"id": new_id(), "customer_id": person, "account": account, "handle": handle, "at": now}
         for person, (account, handle) in zip(people, new, strict=True)

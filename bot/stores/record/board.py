@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, case, exists, func, or_, select, true
@@ -55,6 +56,7 @@ _newest = (
     .correlate(cases)
     .scalar_subquery()
 )
+_SHOWN = ("id", "username", "edited", "deleted", "event", "key", "type")  # facts of a line that the desk shows
 _LINES: Select[Any] = (
     select(
         cases,
@@ -269,15 +271,25 @@ def _said_line(row: Row[Any], worst: Outgoing | None) -> Said:
         row.confidence,
         worst.state if worst else None,
         worst.error if worst else "",
-        json.loads(row.data) if row.kind == Kind.OVERHEARD.value and row.data else {},
+        _shown(row),
     )
 
 
+def _shown(row: Row[Any]) -> dict[str, str]:
+    """What the desk shows of a line's facts: all of a post that was overheard, of others where they stand and since
+    when they read so."""
+    facts: dict[str, str] = json.loads(row.data) if row.data else {}
+    return facts if row.kind == Kind.OVERHEARD.value else {name: facts[name] for name in _SHOWN if name in facts}
+
+
 def _media(row: Row[Any]) -> Media | None:
-    """A location has no media: where it is stands in its facts."""
-    if row.kind != Kind.LOCATION.value or not row.data:
-        return media_of(row.media)
-    facts = json.loads(row.data)
+    """A location has no media: where it is stands in its facts, and so does the address at which people see a
+    picture."""
+    media, facts = media_of(row.media), json.loads(row.data) if row.data else {}
+    if row.kind == Kind.IMAGE.value and "url" in facts:
+        return Media(facts["url"]) if media is None else replace(media, reference=facts["url"])
+    if row.kind != Kind.LOCATION.value:
+        return media
     return Media(", ".join(facts[part] for part in ("lat", "lon") if part in facts), title=facts.get("label", ""))
 
 

@@ -19,8 +19,8 @@ from bot.stores.record.opening import join_case, open_case
 from bot.stores.record.posted import already_posted, claim
 from bot.stores.record.prepared import Among, Prepared
 from bot.stores.record.replies import Sheet
-from bot.stores.record.rows import conversation_of, locked, oldest_unhandled
-from bot.stores.record.tables import OPEN, cases, conversations, outbox
+from bot.stores.record.rows import conversation_of, heard_of, locked, oldest_unhandled
+from bot.stores.record.tables import OPEN, cases, conversations, messages, outbox
 from bot.telemetry import noted
 from bot.turns import Committed, Parcel, Reply, TurnCommit, Work
 
@@ -181,7 +181,9 @@ def _after(connection: Connection, turn: TurnCommit, row: Row[Any], now: Instant
 def _lost(connection: Connection, turn: TurnCommit, ahead: int = 0) -> Committed:
     """The turn is void; here is the conversation as it is now, to decide again."""
     row = locked(connection, [turn.conversation.id])[turn.conversation.id]
-    return Committed(False, next=Work(conversation_of(row), turn.message, ahead))
+    this = connection.execute(select(messages).where(messages.c.id == turn.message.id)).first()
+    message = heard_of(this) if this else turn.message  # its words may be others now, where a post was edited
+    return Committed(False, next=Work(conversation_of(row), message, ahead))
 
 
 @dataclass(slots=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, or_, select, update
 
 from bot.messages import Author, Inbound, Instant, Kind, OutboxState
-from bot.stores.record import eventlog
+from bot.stores.record import eventlog, revisions
 from bot.stores.record.arrivals import MOVED, Key, Thread, find_threads, key_of, make_threads
 from bot.stores.record.bulk import Inserts, Moves
 from bot.stores.record.cursors import move
@@ -121,7 +121,13 @@ class RecordIntake:
         return await self._database.write(lambda connection: self._take_up(connection, limit))
 
     def _accept(self, connection: Connection, inbounds: Sequence[Inbound]) -> list[Accepted]:
-        """Threads are locked before receipts are written, in every process."""
+        """Threads are locked before receipts are written, in every process. What was deleted makes no message."""
+        gone = [one for one in inbounds if one.kind is Kind.WITHDRAWN]
+        if gone:
+            said = iter(self._accept(connection, [one for one in inbounds if one.kind is not Kind.WITHDRAWN]))
+            for one in gone:
+                revisions.withdraw(connection, one)
+            return [Accepted("", "") if one.kind is Kind.WITHDRAWN else next(said) for one in inbounds]
         now = self._database.now(connection)
         known = find_threads(connection, inbounds)
         named = [(new_id(), inbound) for inbound in inbounds]
@@ -131,10 +137,36 @@ class RecordIntake:
         batch = _Batch(now, self._holder, self._lease)
         arrived = {id_: batch.arrive(threads[key_of(inbound)], inbound, id_) for id_, inbound in fresh}
         batch.write(connection)
-        repeats = _repeats(connection, [inbound for id_, inbound in named if id_ not in new])
+        again = [inbound for id_, inbound in named if id_ not in new]
+        repeats = _repeats(connection, again)
+        revised = {id(inbound): self._revised(connection, inbound, now) for inbound in again if inbound.version}
         return [
-            arrived[id_] if id_ in new else repeats[inbound.account, inbound.dedup_key].pop(0) for id_, inbound in named
+            arrived[id_]
+            if id_ in new
+            else revised.get(id(inbound)) or repeats[inbound.account, inbound.dedup_key].pop(0)
+            for id_, inbound in named
         ]
+
+    def _revised(self, connection: Connection, inbound: Inbound, now: Instant) -> Accepted | None:
+        """A later version of what was received before; None if it says nothing new."""
+        before = revisions.newest(connection, inbound)
+        if before is None:
+            return None
+        thread = Thread(locked(connection, [before.conversation_id])[before.conversation_id])
+        batch = _Batch(now, self._holder, self._lease)
+        overheard = before.kind == Kind.OVERHEARD.value  # is answered by nobody, so there is nothing to stand beside
+        if before.seq > thread.handled_seq or overheard:
+            revisions.replace_words(connection, before, inbound)
+            batch.threads[key_of(inbound)] = thread
+            accepted = Accepted(before.id, thread.id, held=thread.take_lease(self._holder, now, self._lease))
+        else:
+            answered = revisions.void_replies(connection, inbound.account, before)
+            id_ = new_id()
+            told = replace(inbound, data={**inbound.data, "edited": answered})
+            accepted = batch.arrive(thread, told, id_)
+            revisions.follow(connection, inbound, before, id_)
+        batch.write(connection)
+        return accepted
 
     def _newcomers(self, connection: Connection, inbounds: Sequence[Inbound], now: Instant) -> dict[Key, Thread]:
         """New threads, and their names in the receipts that were written without."""
@@ -202,6 +234,7 @@ def _receive(
             "conversation_id": known[key_of(one)].id if key_of(one) in known else "",
             "attempt": 1,
             "at": now,
+            "version": one.version,
         }
         for id_, one in sorted(named, key=lambda pair: _receipt_key(pair[1]))
     ]

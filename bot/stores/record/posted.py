@@ -26,18 +26,19 @@ def claim(connection: Connection, account: str, posting: Posting, now: Instant) 
         set_={"at": now},
         where=posted.c.at <= bindparam("b_before"),
     ).returning(posted.c.digest)
-    row = {"account": account, "digest": _digest(posting.text), "at": now, "b_before": now - posting.same_after}
+    row = {"account": account, "digest": digest(posting.text), "at": now, "b_before": now - posting.same_after}
     return connection.execute(said, row).first() is not None
 
 
 def already_posted(connection: Connection, account: str, texts: Sequence[str], since: Instant) -> frozenset[str]:
     """Which of `texts` were said after `since`."""
-    digests = {_digest(text): text for text in texts}
+    digests = {digest(text): text for text in texts}
     lately = select(posted.c.digest).where(
         posted.c.account == account, posted.c.digest.in_(list(digests)), posted.c.at > since
     )
     return frozenset(digests[digest] for digest in connection.execute(lately).scalars())
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """By which words said in public are known again."""
     return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()

@@ -47,6 +47,7 @@ receipts = Table(
     Column("conversation_id", String(32), nullable=False),
     Column("attempt", Integer, nullable=False, default=1),
     Column("at", Double, nullable=False),
+    Column("version", BigInteger, nullable=False, default=0, server_default="0"),  # the newest known of an edited post
     Index("receipts_at", "at"),
 )
 
@@ -363,6 +364,9 @@ standings = Table(
     _text("error"),  # the last one
     _instant("error_at"),
     _instant("heard_at"),  # when a poll last came through
+    _text("halted_way"),  # what is halted: 'posts', 'messages', 'sending' for both, '' for everything
+    _count("probes"),  # how often a single request has tried in vain
+    _instant("probe_at"),  # when the next one may
 )
 
 # In which modes the database has run, and since when: live mode never starts on what demo mode wrote.

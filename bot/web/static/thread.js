@@ -73,6 +73,7 @@ function itemsOf(sheet) {
     ...line,
     what: "said",
     place: several ? placeOf(threads[line.conversation_id]) : "",
+    post: postOf(line, threads[line.conversation_id]),
     elsewhere: several && !threads[line.conversation_id].joined,
     name: line.author === "customer" ? customerName(sheet.line) : sheet.names[line.by] ?? "",
     title: sayOr(`entry.${line.entry}`, sheet.titles[line.entry] ?? line.entry),
@@ -137,14 +138,33 @@ function authorOf(item, note) {
 }
 
 function contentOf(item) {
-  if (item.kind === "text" || item.kind === "note") return item.text || h("i", {}, say("thread.erased"));
   if (item.kind === "overheard") return overheardPost(item);
-  const { title, description, reference, format } = item.media ?? {};
-  const where = item.kind === "location" ? reference : reference && `${say("kind.reference")} ${reference}`;
-  return h("div", { class: "media" },
-    h("b", {}, [sayOr(`kind.${item.kind}`, item.kind), title].filter(Boolean).join(" · ")),
-    h("small", {}, [item.text, description, format, where].filter(Boolean).join(" · ")));
+  if (item.data?.deleted) return h("i", {}, say("thread.deleted"));
+  const spoken = item.kind === "text" || item.kind === "note";
+  const erased = spoken && !item.text && !item.media;
+  return [
+    spoken && item.text,
+    erased && h("i", {}, say("thread.erased")),
+    (item.media || !spoken) && mediaOf(item, spoken),
+    item.data?.edited && h("small", { class: "edited" }, say("thread.edited")),
+    item.post && h("a", { class: "post", href: item.post, target: "_blank", rel: "noopener noreferrer" }, say("overheard.open")),
+  ];
 }
+
+/** Everything there is to show of what is not text, or hangs on a text: what it is called, says, and where it lies. */
+function mediaOf(item, attached) {
+  const { title, description, reference, format } = item.media ?? {};
+  const kind = attached ? (format === "video" ? "video" : "image") : item.kind;
+  const address = /^https?:\/\//.test(reference ?? "");
+  const where = item.kind === "location" || address ? reference : reference && `${say("kind.reference")} ${reference}`;
+  const facts = item.data ?? {};
+  return h("div", { class: "media" },
+    h("b", {}, [sayOr(`kind.${kind}`, kind), title].filter(Boolean).join(" · ")),
+    h("small", {}, [!attached && item.text, description, format, where, facts.event, facts.key !== item.text && facts.key, !item.media && facts.type].filter(Boolean).join(" · ")));
+}
+
+const postOf = (line, thread) => thread?.channel === "twitter" && thread.public && !thread.overheard && line.author === "customer" && line.data?.id
+  ? `https://x.com/${line.data.username ?? "i"}/status/${line.data.id}` : "";
 
 function traceOf({ trace, titles }) {
   if (!trace) return null;

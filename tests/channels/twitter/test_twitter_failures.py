@@ -169,7 +169,7 @@ def test_without_credits_nothing_is_sent_and_it_shows_until_there_are_some(shop:
     before = shop.platform.tally.statuses[402]
     for _ in range(10):
         later(shop, 60)
-    assert shop.platform.tally.statuses[402] == before  # nothing more is tried
+    assert shop.platform.tally.statuses[402] - before <= 4  # of one message, later each time
     shop.platform.set_faults(Faults())
     later(shop, QUARTER)
     assert len(shop.told_privately(lin)) == 1

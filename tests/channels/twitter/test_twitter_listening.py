@@ -155,7 +155,8 @@ def test_an_edit_is_not_another_post(shop: XShop) -> None:
     shop.platform.edits(post.id, CALM + "！")
     shop.clock.move(1)
     shop.looks()
-    assert len(heard(shop)) == 1
+    assert heard(shop) == [CALM + "！"]
+    assert len(cases(shop)) == 1
 
 
 def test_the_unhappy_come_first_and_among_them_who_is_read_by_many(shop: XShop) -> None:

@@ -112,13 +112,8 @@ GARBAGE: dict[str, tuple[bytes, str]] = {
     "a harmless DOCTYPE": (b"<!DOCTYPE xml><xml/>", "doctype"),
     "an unknown entity": (b"<xml><Content>&x;</Content></xml>", "xml"),
     "nested as deep as 64 KB take": (AS_DEEP_AS_FITS.encode(), "nested"),
-    "a lone surrogate in UTF-8": (push_xml().encode().replace("你".encode(), b"\xed\xa0\x80"), "xml"),
-    "a lone surrogate by number": (b"<xml><Content>&#xD800;</Content></xml>", "xml"),
-    "a NUL": (push_xml("\0").encode(), "xml"),
-    "a NUL by number": (b"<xml><Content>&#0;</Content></xml>", "xml"),
     "UTF-16": (push_xml().encode("utf-16"), "xml"),
     "UTF-16 without a mark": (push_xml().encode("utf-16-le"), "xml"),
-    "Latin-1": ("<?xml version='1.0' encoding='latin-1'?><xml><Content>é</Content></xml>".encode("latin-1"), "xml"),
     "nobody": (push_xml(FromUserName="").encode(), "name"),
     "a sender with a line break": (push_xml(FromUserName="a\nb").encode(), "name"),
     "a sender of a thousand letters": (push_xml(FromUserName="o" * 1000).encode(), "name"),
@@ -295,3 +290,19 @@ def _sealed_by_us(body: bytes) -> RawRequest:
 
 def _encrypted(seal: Seal, content: bytes) -> str:
     return b64encode(seal._cipher.encrypt(content)).decode()
+
+
+def test_in_plain_mode_an_address_that_was_seen_carries_no_other_message() -> None:
+    channel, seen = WeChatChannel("shop", PLAIN), plain_request(push_xml("你好"))
+    assert isinstance(channel.receive(seen), Messages)
+    assert isinstance(channel.receive(replace(seen, received_at=NOW + 10)), Messages)  # WeChat asks again
+    for forged in (push_xml("密码是多少", FromUserName="somebody"), push_xml("再来", MsgId="2")):
+        assert refusal(channel, replace(seen, body=forged.encode())) == (403, "replayed")
+    assert isinstance(channel.receive(plain_request(push_xml("再来", MsgId="2"))), Messages)
+
+
+def test_in_plain_mode_addresses_are_remembered_no_longer_than_they_are_good_for() -> None:
+    channel = WeChatChannel("shop", PLAIN)
+    for at in range(0, 3_000, 100):
+        channel.receive(plain_request(push_xml("hi", MsgId=str(at)), now=NOW + at))
+    assert len(channel._mode.used) <= 7  # type: ignore[attr-defined]

@@ -1,0 +1,62 @@
+"""The gateway of text messages rejects our key or has no credit left: it is left alone, and people take over."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from ground import MovableClock
+
+from bot.errors import DeliveryFailed
+from bot.halting import Halting
+from bot.members.senders import GATEWAY, SMS, HttpCodeSender, explain
+from bot.stores.record.allowance import FIRST_PROBE, RecordAllowance
+from bot.stores.record.database import Database
+
+
+class Gateway:
+    """Answers with a status and counts how often it was asked."""
+
+    def __init__(self, status: int) -> None:
+        self.status, self.asked = status, 0
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        self.asked += 1
+        writer.write(f"HTTP/1.1 {self.status} .\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_a_gateway_that_refuses_us_is_left_alone_and_asked_again_later(
+    database: Database, clock: MovableClock, status: int
+) -> None:
+    gateway = Gateway(status)
+
+    async def story() -> None:
+        server = await asyncio.start_server(gateway.answer, "127.0.0.1", 0)
+        async with server:
+            allowance = RecordAllowance(database)
+            port = server.sockets[0].getsockname()[1]
+            sender = HttpCodeSender(f"http://127.0.0.1:{port}/sms", Halting(GATEWAY, SMS, allowance))
+            for _ in range(5):
+                with pytest.raises(DeliveryFailed) as failed:
+                    await sender.send("13800000001", "123456", "row")
+                assert (failed.value.code, failed.value.permanent) == (f"sms:{status}", True)
+            assert gateway.asked == 1
+            assert (await allowance.standing(GATEWAY)).halted == f"sms:{status}"
+            gateway.status = 200
+            clock.move(FIRST_PROBE)
+            for _ in range(3):
+                await sender.send("13800000001", "123456", "row")
+            assert gateway.asked == 4
+            assert (await allowance.standing(GATEWAY)).halted == ""
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_why_no_codes_are_sent_is_told_in_both_languages(status: int) -> None:
+    assert "短信网关" in explain(f"sms:{status}", "zh")
+    assert explain(f"sms:{status}", "en").isascii()
