@@ -255,7 +255,7 @@ def test_the_examination_goes_on_after_what_is_wrong_and_names_it_all(tmp_path: 
 
     path = tmp_path / "config.yaml"
     account = "{name: tea, channel: wechat, app_id: wx1, token: t0ken, mode: secure}"
-    path.write_text(f"secret: {'k' * 32}\nmembers: {{kind: sql, url: x}}\naccounts:\n  - {account}\n")
+    path.write_text(f"secret: {'k' * 32}\nmembers: {{kind: sql, url: 'postgresql://members'}}\naccounts:\n  - {account}\n")
     said = told(asyncio.run(examine(lambda: load(path), probes, "http://localhost:8080")), "en")
     for words in (
         "✓ the configuration is good",

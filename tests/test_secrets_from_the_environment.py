@@ -109,7 +109,7 @@ SIGNS_WITH_A_MEANING = "cannot be read"
         ("record", f"postgresql://me:{VALUE}@1@host/name", SIGNS_WITH_A_MEANING, "%40"),
         ("record", f"postgresql://me:{VALUE}@host:many/name", SIGNS_WITH_A_MEANING, "%23"),
         ("members: {kind: sql, url", f"postgresql://me:{VALUE}@1@host/name", SIGNS_WITH_A_MEANING, "%40"),
-        ("members: {kind: sql, url", VALUE, SIGNS_WITH_A_MEANING, "%40"),
+        ("members: {kind: sql, url", VALUE, "no database", "postgresql://"),
         ("linking: {sms_url", f"gateway/{VALUE}", "no address", "http://"),
         ("intents: {encoder: {key", f"{VALUE} and more", "no header takes", "copy it whole"),
         ("intents: {encoder: {key", f"{VALUE}密", "no header takes", "copy it whole"),

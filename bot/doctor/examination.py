@@ -32,7 +32,8 @@ class Probes:
     whether it answers. entries: how many the knowledge base has; raises SettingError. doors: who runs here already (''
     if nobody) and the ports that others have taken. refused: requests refused since the last start, by account and
     code. rasa: the model that the active edition needs and the one that is served (see checks.rasa); None where engine
-    `rasa` is not configured. encoder: what checks.encoder asks for; None for the bundled one.
+    `rasa` is not configured. encoder: what checks.encoder asks for; None for the bundled one. readable: what others on
+    this machine can read of what is kept.
     """
 
     clock: Callable[[], Instant]
@@ -43,6 +44,7 @@ class Probes:
     refused: Callable[[], Mapping[tuple[str, ...], float]] = dict
     rasa: Callable[[], tuple[str, str | None]] | None = None
     encoder: Callable[[], tuple[str, str, str]] | None = None
+    readable: Callable[[], Sequence[str]] = tuple
 
 
 async def examine(load: Callable[[], Deployment], probes: Callable[[Deployment], Probes], public: str) -> list[Finding]:
@@ -71,6 +73,7 @@ async def _inside(deployment: Deployment, probes: Probes) -> AsyncIterator[Findi
         yield checks.record(migrated)
         yield checks.clock(probes.clock(), theirs, THE_RECORD)
         yield checks.edition(edition)
+    yield checks.privacy(probes.readable())
     yield checks.nerve(await probes.nerve(), deployment.config.nerve)
     try:
         yield checks.knowledge(probes.entries())
