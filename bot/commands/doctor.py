@@ -116,13 +116,13 @@ async def _record(ready: Deployment) -> tuple[bool, Instant, int]:
         database.close()
 
 
-async def _nerve(ready: Deployment) -> bool:
+async def _nerve(ready: Deployment) -> str:
     if ready.config.nerve != "embedded":
-        return await _answers(ready.config.nerve)
+        return await _trouble(ready.config.nerve)
     with EmbeddedValkey(ready.config.var) as url:
-        return await _answers(url)
+        return await _trouble(url)
 
 
-async def _answers(url: str) -> bool:
+async def _trouble(url: str) -> str:
     async with Nerve(url) as nerve:
-        return await nerve.reachable()
+        return await nerve.trouble(_PATIENCE)

@@ -86,42 +86,6 @@ def record(migrated: bool | None) -> Finding:
     return ok("记录库可用，表是最新版本", "the record answers and is up to date")
 
 
-def privacy(readable: Sequence[str]) -> Finding:
-    """`readable`: what others on this machine can read although nobody but Yingda should."""
-    if not readable:
-        return ok("数据文件仅本用户可读", "only this user can read what is kept")
-    more = len(readable) - 1
-    return fail(
-        Words(
-            f"本机其他用户可读 {readable[0]}" + (f" 等 {more + 1} 处" if more else ""),
-            f"others on this machine can read {readable[0]}" + (f" and {more} more" if more else ""),
-        ),
-        Words(
-            "改为运行应答的用户所有，并收回权限：chown -R yingda var; chmod -R go= var",
-            "give it to the user that runs Yingda, and close it: chown -R yingda var; chmod -R go= var",
-        ),
-    )
-
-
-def nerve(answers: bool, setting: str) -> Finding:
-    if answers:
-        return ok("实时通道可用", "the nerve answers")
-    if setting == "embedded":
-        return warn(
-            Words("内置实时通道没有运行", "the embedded nerve is not running"),
-            Words("yingda run 会启动它", "yingda run starts it"),
-        )
-    return warn(
-        Words(
-            "实时通道连接不上；消息不会丢，但工作台不再实时",
-            "the nerve is gone: nothing is lost, but the desk is not live",
-        ),
-        Words(
-            "检查 nerve 的地址，需要 Redis 7.0 或更新", "check the address in `nerve`; Redis 7.0 or later, or Valkey"
-        ),
-    )
-
-
 def doors(running: str, taken: Sequence[Mistake]) -> list[Finding]:
     """The ports that Yingda listens on. `running`: its process, if it runs now."""
     if running:

@@ -15,7 +15,7 @@ from bot.channels.twitter.settings import TwitterSettings
 from bot.channels.webchat import WebChatSettings
 from bot.channels.wechat.settings import WeChatSettings
 from bot.config import Config, Deployment
-from bot.doctor import checks, tls, twitter, wechat
+from bot.doctor import checks, storage, tls, twitter, wechat
 from bot.doctor import public as public_side
 from bot.doctor.findings import Finding, Grade, Words
 from bot.errors import Mistake, SettingError, Unavailable
@@ -28,17 +28,17 @@ THE_RECORD = Words("记录库", "the record")
 class Probes:
     """How the doctor reaches what it looks at.
 
-    clock: our time. record: whether it is migrated, its own time, the active edition; raises Unavailable. nerve:
-    whether it answers. entries: how many the knowledge base has; raises SettingError. doors: who runs here already (''
-    if nobody) and the ports that others have taken. refused: requests refused since the last start, by account and
-    code. rasa: the model that the active edition needs and the one that is served (see checks.rasa); None where engine
-    `rasa` is not configured. encoder: what checks.encoder asks for; None for the bundled one. readable: what others on
-    this machine can read of what is kept.
+    clock: our time. record: whether it is migrated, its own time, the active edition; raises Unavailable. nerve: why it
+    does not serve us, '' if it does. entries: how many the knowledge base has; raises SettingError. doors: who runs
+    here already ('' if nobody) and the ports that others have taken. refused: requests refused since the last start, by
+    account and code. rasa: the model that the active edition needs and the one that is served (see checks.rasa); None
+    where engine `rasa` is not configured. encoder: what checks.encoder asks for; None for the bundled one. readable:
+    what others on this machine can read of what is kept.
     """
 
     clock: Callable[[], Instant]
     record: Callable[[], Awaitable[tuple[bool, Instant, int]]]
-    nerve: Callable[[], Awaitable[bool]]
+    nerve: Callable[[], Awaitable[str]]
     entries: Callable[[], int]
     doors: Callable[[], tuple[str, Sequence[Mistake]]] = lambda: ("", ())
     refused: Callable[[], Mapping[tuple[str, ...], float]] = dict
@@ -73,8 +73,8 @@ async def _inside(deployment: Deployment, probes: Probes) -> AsyncIterator[Findi
         yield checks.record(migrated)
         yield checks.clock(probes.clock(), theirs, THE_RECORD)
         yield checks.edition(edition)
-    yield checks.privacy(probes.readable())
-    yield checks.nerve(await probes.nerve(), deployment.config.nerve)
+    yield storage.privacy(probes.readable())
+    yield storage.nerve(await probes.nerve(), deployment.config.nerve)
     try:
         yield checks.knowledge(probes.entries())
     except SettingError as mistaken:

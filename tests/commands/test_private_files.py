@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from bot.__main__ import app
 from bot.commands.privacy import make_private, still_open
 from bot.config import load
-from bot.doctor import Grade, checks
+from bot.doctor import Grade, storage
 
 
 def others_can_read(folder: Path) -> set[str]:
@@ -98,11 +98,11 @@ def test_the_doctor_names_what_others_can_read(tmp_path: Path) -> None:
     ready = deployment_in(tmp_path)
     (tmp_path / "var").mkdir(exist_ok=True)
     (tmp_path / "var").chmod(0o755)
-    found = checks.privacy([str(path) for path in still_open(ready)])
+    found = storage.privacy([str(path) for path in still_open(ready)])
     assert found.grade is Grade.FAIL
     assert f"others on this machine can read {tmp_path / 'var'}" in found.what.en
     make_private(ready)
-    assert checks.privacy([str(path) for path in still_open(ready)]).grade is Grade.OK
+    assert storage.privacy([str(path) for path in still_open(ready)]).grade is Grade.OK
 
 
 @pytest.mark.parametrize("wanted", ["UMask=0077"])
