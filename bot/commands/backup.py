@@ -18,6 +18,7 @@ from bot.config import Deployment
 from bot.errors import Mistake, SettingError
 from bot.stores.record.database import Database
 from bot.stores.record.dump import Contents, read_dump, write_dump
+from bot.stores.record.fitness import refuse_unfit
 from bot.stores.record.migrate import revision_of
 from bot.supervisor import only_one
 
@@ -35,6 +36,7 @@ def backup(file: File, overwrite: Overwrite = False, config: ConfigPath = DEFAUL
         _may_write(file, overwrite)
         database = Database(ready.config.record_url)
         try:
+            refuse_unfit(database.engine, ready.page)
             _refuse_nothing(ready, database)
             contents = asyncio.run(_written(database, file))
         finally:
@@ -51,6 +53,7 @@ def restore(file: File, replace: Replace = False, config: ConfigPath = DEFAULT) 
         with only_one(ready.config.var / "run.lock"):
             database = Database(ready.config.record_url)
             try:
+                refuse_unfit(database.engine, ready.page)
                 contents = asyncio.run(_read(database, file, replace))
             finally:
                 database.close()

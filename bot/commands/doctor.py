@@ -30,6 +30,7 @@ from bot.stores.embedded import EmbeddedValkey
 from bot.stores.nerve import Nerve
 from bot.stores.record.database import Database
 from bot.stores.record.editions import RecordEditions
+from bot.stores.record.fitness import refuse_unfit
 from bot.stores.record.migrate import is_migrated
 from bot.supervisor import holder
 from bot.telemetry import counted_in
@@ -109,6 +110,7 @@ async def _record(ready: Deployment) -> tuple[bool, Instant, int]:
     ready.config.var.mkdir(parents=True, exist_ok=True)
     database = Database(ready.config.record_url)
     try:
+        await asyncio.to_thread(refuse_unfit, database.engine, ready.page)
         migrated = await database.read(is_migrated)
         edition = await RecordEditions(database).active() if migrated else 0
         return migrated, await database.read(database.now), edition

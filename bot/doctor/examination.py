@@ -28,12 +28,12 @@ THE_RECORD = Words("记录库", "the record")
 class Probes:
     """How the doctor reaches what it looks at.
 
-    clock: our time. record: whether it is migrated, its own time, the active edition; raises Unavailable. nerve: why it
-    does not serve us, '' if it does. entries: how many the knowledge base has; raises SettingError. doors: who runs
-    here already ('' if nobody) and the ports that others have taken. refused: requests refused since the last start, by
-    account and code. rasa: the model that the active edition needs and the one that is served (see checks.rasa); None
-    where engine `rasa` is not configured. encoder: what checks.encoder asks for; None for the bundled one. readable:
-    what others on this machine can read of what is kept.
+    clock: our time. record: whether it is migrated, its own time, the active edition; raises Unavailable, and
+    SettingError for what a person must mend. nerve: why it does not serve us, '' if it does. entries: how many the
+    knowledge base has; raises SettingError. doors: who runs here already ('' if nobody) and the ports that others have
+    taken. refused: requests refused since the last start, by account and code. rasa: the model that the active edition
+    needs and the one that is served (see checks.rasa); None where engine `rasa` is not configured. encoder: what
+    checks.encoder asks for; None for the bundled one. readable: what others on this machine can read of what is kept.
     """
 
     clock: Callable[[], Instant]
@@ -63,16 +63,21 @@ async def examine(load: Callable[[], Deployment], probes: Callable[[Deployment],
         return found + [finding async for finding in _accounts(deployment, reach.clock, public, http)]
 
 
-async def _inside(deployment: Deployment, probes: Probes) -> AsyncIterator[Finding]:
-    """Record, nerve and knowledge base."""
+async def _record(probes: Probes) -> list[Finding]:
+    """The database: does it answer, may we use it, is it of this version."""
     try:
         migrated, theirs, edition = await probes.record()
+    except SettingError as mistaken:
+        return checks.setting_mistakes(mistaken)
     except Unavailable:
-        yield checks.record(None)
-    else:
-        yield checks.record(migrated)
-        yield checks.clock(probes.clock(), theirs, THE_RECORD)
-        yield checks.edition(edition)
+        return [checks.record(None)]
+    return [checks.record(migrated), checks.clock(probes.clock(), theirs, THE_RECORD), checks.edition(edition)]
+
+
+async def _inside(deployment: Deployment, probes: Probes) -> AsyncIterator[Finding]:
+    """Record, nerve and knowledge base."""
+    for finding in await _record(probes):
+        yield finding
     yield storage.privacy(probes.readable())
     yield storage.nerve(await probes.nerve(), deployment.config.nerve)
     try:

@@ -14,6 +14,7 @@ from sqlalchemy.pool import QueuePool
 
 from bot.errors import Unavailable
 from bot.messages import Instant
+from bot.pooler import IN_UTF8, do_without_session
 from bot.stores.record.carrying import Apart, Carrying, Joined
 from bot.stores.record.checkpoints import LARGEST_LOG, Checkpointed
 
@@ -21,6 +22,7 @@ T = TypeVar("T")
 READERS = 4
 POSTGRES_WRITERS = 6
 DEADLOCK = "40P01"
+_NOT_NOW = {"25006", "42501"}  # the server has become a standby, a right was taken away: accepted is nothing
 # A statement for each number of rows that may be written at once stays prepared.
 _SQLITE = {"check_same_thread": False, "cached_statements": 512}
 
@@ -95,14 +97,17 @@ def _transaction(engine: Engine, work: Callable[[Connection], T], again: bool = 
             return _transaction(engine, work, again=False)
         raise Unavailable(type(gone.orig).__name__) from gone
     except DBAPIError as failed:
-        if failed.connection_invalidated:
+        if failed.connection_invalidated or getattr(failed.orig, "sqlstate", None) in _NOT_NOW:
             raise Unavailable(type(failed.orig).__name__) from failed
         raise
 
 
 def _engine(url: str, size: int, *, immediate: bool) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(_with_driver(url), pool_size=size, max_overflow=READERS, pool_pre_ping=True)
+        room = {"pool_size": size, "max_overflow": READERS}
+        engine = create_engine(_with_driver(url), **room, connect_args=IN_UTF8, pool_pre_ping=True)
+        event.listen(engine, "connect", do_without_session)
+        return engine
     engine = create_engine(url, poolclass=QueuePool, pool_size=size, connect_args=_SQLITE)
     event.listen(engine, "connect", _set_up_writer if immediate else _set_up_reader)
     event.listen(engine, "begin", _begin_immediate if immediate else _begin)
