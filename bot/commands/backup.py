@@ -54,7 +54,7 @@ def restore(file: File, replace: Replace = False, config: ConfigPath = DEFAULT) 
             database = Database(ready.config.record_url)
             try:
                 refuse_unfit(database.engine, ready.page)
-                contents = asyncio.run(_read(database, file, replace))
+                contents = asyncio.run(_read(database, file, replace, ready.config.secret))
             finally:
                 database.close()
     made = datetime.fromtimestamp(contents.at, ready.config.zone).strftime("%Y-%m-%d %H:%M")
@@ -98,13 +98,13 @@ async def _written(database: Database, file: Path) -> Contents:
     return contents
 
 
-async def _read(database: Database, file: Path, replace: bool) -> Contents:
+async def _read(database: Database, file: Path, replace: bool, secret: str) -> Contents:
     with progress() as show:
 
         def work(connection: Connection) -> Contents:
             def told(done: int, rows: int) -> None:
                 show("restore 恢复", done / max(rows, 1))
 
-            return read_dump(connection, file, told, replace=replace)
+            return read_dump(connection, file, told, replace=replace, secret=secret)
 
         return await database.write(work)

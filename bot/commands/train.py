@@ -82,7 +82,7 @@ def open_record(ready: Deployment) -> Database:
     database = Database(ready.config.record_url)
     try:
         refuse_unfit(database.engine, ready.page)
-        migrate(database.engine)
+        migrate(database.engine, ready.config.secret)
     except BaseException:
         database.close()
         raise
