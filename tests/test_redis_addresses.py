@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 from certificates import made, served
 from redis_server import behind_tls, redis_server
+from shop import ROOT
 
 from bot.addresses import redis_address
 from bot.doctor import Grade, storage
@@ -18,13 +19,15 @@ from bot.services.loopback import free_port
 from bot.stores.nerve import Nerve
 
 PASSWORD = "p#a/s?s%[@:w&ö rd"
+# As docs/production.md gives it.
+OWN_USER = f"user yingda on >{'y' * 16} ~yingda:* &yingda:* +@all -@dangerous"
 CLIENT = f"user limited on >{'x' * 16} ~other:* +@all"
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """A server that wants a password, and has a user who may not touch our keys."""
-    with redis_server(f'requirepass "{PASSWORD}"', CLIENT) as there:
+    with redis_server(f'requirepass "{PASSWORD}"', CLIENT, OWN_USER) as there:
         yield there
 
 
@@ -40,6 +43,26 @@ def trouble(url: str) -> str:
 
 def test_a_password_of_any_signs_works_where_they_are_written_as_percent_codes(port: int) -> None:
     assert trouble(f"redis://:{quote(PASSWORD, safe='')}@127.0.0.1:{port}/0") == ""
+
+
+def test_a_user_with_no_more_rights_than_the_documentation_gives_does_everything(port: int) -> None:
+    url = f"redis://yingda:{'y' * 16}@127.0.0.1:{port}/0"
+    assert "~yingda:* &yingda:* +@all -@dangerous" in (ROOT / "docs" / "production.md").read_text(encoding="utf-8")
+
+    async def story() -> str:
+        async with Nerve(url) as nerve:
+            heard = nerve.subscribe("desk")
+            await anext(heard)
+            await nerve.publish("desk", "ring")
+            assert await nerve.hold("sweeper", 5)
+            await nerve.put("token", "t", 9e9)
+            assert (await nerve.get("token")) is not None
+            await nerve.drop("token", "t")
+            assert await nerve.allow("login", 1, 3)
+            return next(filter(None, [await anext(heard), await anext(heard)]))
+
+    assert asyncio.run(story()) == "ring"
+    assert trouble(url) == ""
 
 
 def test_a_private_authority_works_by_naming_its_certificate(port: int, tmp_path: Path) -> None:
