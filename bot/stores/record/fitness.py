@@ -1,5 +1,6 @@
-"""Whether a PostgreSQL can be the record, told before anything is done with it: rights, encoding, read-only servers,
-and connections that a person has to mend. What only has to come back, like a server that restarts, is Unavailable."""
+"""Whether a database can be the record, told before anything is done with it: rights, encoding, read-only servers and
+files, and connections that a person has to mend. What only has to come back, like a server that restarts, is
+Unavailable."""
 
 from __future__ import annotations
 
@@ -32,12 +33,10 @@ _TABLES = text("""
 
 
 def refuse_unfit(engine: Engine, page: Page) -> None:
-    """Raises SettingError for a PostgreSQL that cannot be the record as it is, and Unavailable where none answers."""
-    if engine.dialect.name != "postgresql":
-        return
+    """Raises SettingError for a database that cannot be the record as it is, and Unavailable where none answers."""
     try:
-        with engine.connect() as connection:
-            mistake = _unfit(connection, page)
+        with engine.begin() as connection:  # on SQLite this asks for the right to write
+            mistake = _unfit(connection, page) if engine.dialect.name == "postgresql" else None
     except DBAPIError as refused:
         known = refusal(refused, page)
         raise (SettingError(known) if known else Unavailable(type(refused.orig).__name__)) from refused
@@ -135,7 +134,25 @@ def _no_such_option(page: Page, *_: str | None) -> Mistake:
     return page.mistake(_KEY, "the address has an option that PostgreSQL does not know", mend)
 
 
+def _no_file(page: Page, *_: str | None) -> Mistake:
+    mend = "make its folder, and let the user that runs Yingda write there"
+    return page.mistake(_KEY, "the SQLite file cannot be opened", mend)
+
+
+def _no_writing(page: Page, *_: str | None) -> Mistake:
+    mend = "let the user that runs Yingda write to it and its folder"
+    return page.mistake(_KEY, "the SQLite file cannot be written to", mend)
+
+
+def _no_sqlite(page: Page, *_: str | None) -> Mistake:
+    mend = "move it away, and restore a backup: yingda restore FILE"
+    return page.mistake(_KEY, "the file is no SQLite database, or it is damaged", mend)
+
+
 _REFUSALS = (
+    (r"^unable to open database file", _no_file),
+    (r"^attempt to write a readonly database", _no_writing),
+    (r"^file is not a database|^database disk image is malformed", _no_sqlite),
     (r'database "([^"]+)" does not exist|no such database: (\S+)|数据库 "([^"]+)" 不存在', _no_database),
     (r"permission denied for database|数据库.*权限不够", _no_connect),
     (r"password authentication failed|no password supplied|SASL authentication failed|no such user", _no_entry),

@@ -21,7 +21,7 @@ def upgrade() -> None:
     """A platform that repeats itself within the month is still known, because old keys are sealed too; and whoever was
     forgotten before has no message at the platform any more."""
     _seal(op.get_bind(), context.config.attributes.get("secret", ""))
-    gone = sa.select(identities.c.id).where(identities.c.handle.like("gone-%")).scalar_subquery()
+    gone = sa.select(identities.c.id).where(identities.c.handle.startswith("gone-")).scalar_subquery()
     theirs = sa.select(conversations.c.id).where(conversations.c.identity_id.in_(gone)).scalar_subquery()
     op.execute(outbox.update().where(outbox.c.conversation_id.in_(theirs)).values(platform_id=""))
 
