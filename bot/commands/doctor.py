@@ -15,7 +15,7 @@ import typer
 
 from bot.commands.ground import DEFAULT, AsJson, ConfigPath, deployment_with_channels, out, spoken
 from bot.commands.knowing import edition_now
-from bot.commands.privacy import still_open
+from bot.commands.privacy import readable_by_others
 from bot.commands.run import taken_doors
 from bot.config import Deployment
 from bot.doctor import Grade, Probes, examine, told, worst
@@ -63,7 +63,7 @@ def probes(ready: Deployment) -> Probes:
         lambda: counted_in(ready.config.var / "counters", "refused"),
         partial(_rasa, ready) if ready.config.intents.engine == RASA else None,
         partial(_encoder, ready) if ready.config.intents.encoder.kind != "bundled" else None,
-        lambda: [str(path) for path in still_open(ready)],
+        lambda: [str(path) for path in readable_by_others(ready)],
     )
 
 

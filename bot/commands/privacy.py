@@ -29,6 +29,12 @@ def still_open(ready: Deployment) -> list[Path]:
     return [path for path in _kept(ready) if _is_open(path)]
 
 
+def readable_by_others(ready: Deployment) -> list[Path]:
+    """The same, and the secrets beside the configuration: a file of people's, whose rights are theirs to change."""
+    secrets = ready.page.path.with_name(".env")
+    return [*still_open(ready), *([secrets] if _is_open(secrets) else [])]
+
+
 def _kept(ready: Deployment) -> Iterator[Path]:
     """The folder `var` with all that is in it, and the record's files. A folder that is not for Yingda alone, like /tmp
     or the one that holds the configuration, is left as it is."""

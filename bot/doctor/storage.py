@@ -62,8 +62,8 @@ def privacy(readable: Sequence[str]) -> Finding:
             f"others on this machine can read {readable[0]}" + (f" and {more} more" if more else ""),
         ),
         Words(
-            "改为运行应答的用户所有，并收回权限：chown -R yingda var; chmod -R go= var",
-            "give it to the user that runs Yingda, and close it: chown -R yingda var; chmod -R go= var",
+            "改为运行应答的用户所有，并收回权限：chown -R yingda var .env; chmod -R go= var .env",
+            "give it to the user that runs Yingda, and close it: chown -R yingda var .env; chmod -R go= var .env",
         ),
     )
 

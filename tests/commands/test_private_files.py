@@ -8,13 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from product import started
 from shop import ROOT, deployment_in
 from typer.testing import CliRunner
 
 from bot.__main__ import app
-from bot.commands.privacy import make_private, still_open
+from bot.commands.privacy import make_private, readable_by_others, still_open
 from bot.config import load
 from bot.doctor import Grade, storage
 
@@ -105,6 +104,16 @@ def test_the_doctor_names_what_others_can_read(tmp_path: Path) -> None:
     assert storage.privacy([str(path) for path in still_open(ready)]).grade is Grade.OK
 
 
-@pytest.mark.parametrize("wanted", ["UMask=0077"])
-def test_the_sample_unit_keeps_files_private(wanted: str) -> None:
-    assert wanted in (ROOT / "docs" / "samples" / "yingda.service").read_text(encoding="utf-8").splitlines()
+def test_the_doctor_names_secrets_that_others_can_read_and_leaves_them_alone(tmp_path: Path) -> None:
+    ready = deployment_in(tmp_path)
+    secrets = tmp_path / ".env"
+    secrets.write_text("YINGDA_SECRET=x\n", encoding="utf-8")
+    secrets.chmod(0o640)
+    make_private(ready)
+    assert readable_by_others(ready) == [secrets]
+    secrets.chmod(0o600)
+    assert readable_by_others(ready) == []
+
+
+def test_the_sample_unit_keeps_files_private() -> None:
+    assert "UMask=0077" in (ROOT / "docs" / "samples" / "yingda.service").read_text(encoding="utf-8").splitlines()
