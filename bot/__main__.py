@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import typer
 
+NOBODY_ELSE = 0o077  # whatever is written, by this process or one that it starts, only its user may read
 _POLITE = 5  # training, which wants all cores, lets answering go first
 _MUCH = 200_000  # objects made until garbage is looked for: training makes many that stay, and is over soon
 
@@ -78,6 +79,7 @@ app = program(sys.argv[1:])
 
 
 def main() -> None:
+    os.umask(NOBODY_ELSE)
     if sys.argv[1:2] == ["train"]:
         os.nice(_POLITE)
     app()

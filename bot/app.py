@@ -213,7 +213,8 @@ def assemble(deployment: Deployment, database: Database, nerve: Nerve, stand: St
     kinds = {account.name: account.channel for account in config.accounts}
     holder = f"{os.getpid()}-{secrets.token_hex(6)}"
     timings = config.timings
-    intake, turns = RecordIntake(database, holder, kinds, timings.lease), RecordTurns(database, holder, timings.lease)
+    intake = RecordIntake(database, holder, kinds, timings.lease, config.secret)
+    turns = RecordTurns(database, holder, timings.lease)
     outbox, cases, codes = RecordOutbox(database, timings.offer), Cases(database), RecordCodes(database)
     parts = RecordParts(database)
     engine = engine_of(config, lambda number: schooled_in(shelf, number), parts)

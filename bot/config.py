@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from bot.addresses import database_address, redis_address
 from bot.errors import Mistake, SettingError
 from bot.files import Page, fill_in, like, mistakes_of, read_page, validated, variable_at
 
@@ -34,15 +35,9 @@ DatabaseUrl = Annotated[
         "is no database that we can use",
         "write one like postgresql://user@host/name, or sqlite:////folder/file.sqlite",
     ),
+    AfterValidator(database_address),
 ]
-NerveUrl = Annotated[
-    str,
-    like(
-        r"embedded|(redis|rediss|unix)://.+",
-        "is no address of Redis or Valkey",
-        "write one like redis://127.0.0.1:6379, or embedded",
-    ),
-]
+NerveUrl = Annotated[str, AfterValidator(redis_address)]
 
 
 def _known_zone(name: str) -> str:
@@ -99,6 +94,19 @@ def _address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _gateway(text: str) -> str:
+    """As it was written: its last slash may matter."""
+    if text:
+        _address(text)
+    return text
+
+
+HeaderText = Annotated[
+    str,
+    like(r"[\x21-\x7e]*", "has a space or a sign that no header takes", "copy it whole"),
+]
+
+
 class Rasa(Settings):
     """The service of engine `rasa`. connections: texts asked of it at once. time_limit: seconds for a whole batch;
     then engine `semantic` answers. After `failures` in a row it is left alone for `pause` seconds. epochs: of a
@@ -126,7 +134,7 @@ class OwnEncoder(Settings):
     kind: Literal["bundled", "both", "openai"] = "bundled"
     url: Annotated[str, AfterValidator(_address)] = "https://api.openai.com/v1"
     model: str = Field("text-embedding-3-small", min_length=1, max_length=100)
-    key: str = ""
+    key: HeaderText = ""
     dimensions: int = Field(1536, ge=2, le=8192)
     shorten: bool = False
     batch: int = Field(64, ge=1, le=2048)
@@ -150,7 +158,7 @@ class Intents(Settings):
 class Linking(Settings):
     """sms_url: the gateway for one-time codes, sent POST {phone, text, key}; the demo has its phone page."""
 
-    sms_url: str = ""
+    sms_url: Annotated[str, AfterValidator(_gateway)] = ""
     code_minutes: int = Field(5, ge=1, le=60)
     attempts: int = Field(3, ge=1, le=10)
     codes_per_day: int = Field(5, ge=1, le=50)
@@ -161,7 +169,7 @@ class Members(Settings):
     """Where members and their points are. kind demo: a small database of made-up members, made at the first start."""
 
     kind: Literal["demo", "sql"] = "demo"
-    url: str = ""
+    url: Annotated[str, AfterValidator(database_address)] = ""
     time_limit: float = Field(2.5, gt=0, le=30)
 
 

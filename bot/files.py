@@ -40,6 +40,12 @@ _PLAINER = {
     ),
 }
 _OF_ANOTHER_KIND = ("_type", "_parsing", "_from_float", "_inexact")
+_UNSEEN_ONES = (
+    "\ufeff\u200b\u200c\u200d\u2060\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u00ad"  # come along with copies
+)
+_UNSEEN = f"{_UNSEEN_ONES} \t\r\n\u00a0\u3000"
+_QUOTES = frozenset("\"'`“”‘’＂")
+_SAVE_PLAINLY = "type it anew, or save .env as UTF-8 without a byte order mark, and load it again"
 _VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -181,10 +187,35 @@ def variable_at(page: Page, keys: tuple[str | int, ...]) -> str:
 
 def _variable(page: Page, keys: tuple[str | int, ...], found: re.Match[str]) -> str:
     name, default = found.group(1), found.group(2)
-    value = os.environ.get(name, default)
-    if value is None:
+    value = os.environ.get(name)
+    blemish = _misnamed(name) if value is None else _blemish(value)
+    if blemish:
+        told = f"environment variable {name} {blemish[0]}", blemish[1]
+        raise SettingError(page.mistake(keys, *told))
+    if value is None and default is None:
         raise SettingError(page.mistake(keys, f"environment variable {name} is not set", f"export {name}=..."))
-    return value
+    return default if value is None else value
+
+
+def _misnamed(name: str) -> tuple[str, str] | None:
+    """A variable whose name is this one but for signs that nobody sees: a byte order mark, spaces."""
+    alike = (one for one in os.environ if name in one and one.removeprefix("export ").strip(_UNSEEN) == name)
+    return ("is there under a name with unseen signs around it", _SAVE_PLAINLY) if any(alike) else None
+
+
+def _blemish(value: str) -> tuple[str, str] | None:
+    """What a copied or badly loaded value has that nobody meant, and how to mend it. Never says the value itself."""
+    if "\r" in value:
+        return "holds a carriage return, as files saved on Windows do", "save .env with LF line ends and load it again"
+    if any(sign in _UNSEEN_ONES or "\ud800" <= sign <= "\udfff" for sign in value):
+        return "holds a sign that nobody sees, or that is not UTF-8", _SAVE_PLAINLY
+    if value != value.strip():
+        return "begins or ends with a space or line break", "remove what is around it, and load it again"
+    if not value.replace(" ", "a").isprintable():
+        return "holds a tab, a line break or an odd space", "write it on one line, without them"
+    if value[:1] in _QUOTES or value[-1:] in _QUOTES:
+        return "has a quote at its beginning or end", "remove the quotes: docker --env-file and others keep them"
+    return None
 
 
 def like(pattern: str, wrong: str, mend: str) -> AfterValidator:

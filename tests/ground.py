@@ -46,3 +46,18 @@ def postgres_schema() -> Iterator[str]:
     finally:
         with psycopg.connect(POSTGRES, autocommit=True) as connection:
             connection.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+def postgres_database(template: str = "ENCODING 'UTF8' TEMPLATE template0") -> Iterator[str]:
+    """The URL of a PostgreSQL database of its own, dropped afterwards: for those who may not ask for a schema."""
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    try:
+        with psycopg.connect(POSTGRES, autocommit=True, connect_timeout=3) as connection:
+            connection.execute(f"CREATE DATABASE {name} {template}".encode())
+    except psycopg.OperationalError as gone:
+        missing("PostgreSQL", gone)
+    try:
+        yield POSTGRES.rpartition("/")[0] + f"/{name}"
+    finally:
+        with psycopg.connect(POSTGRES, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

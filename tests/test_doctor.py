@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from bot.channels.wechat.settings import WeChatSettings
 from bot.commands.simulate import AppKeys, simulated_app
 from bot.config import Deployment, load
-from bot.doctor import Finding, Grade, Probes, Words, checks, examine, told, wechat, worst
+from bot.doctor import Finding, Grade, Probes, Words, checks, examine, storage, told, wechat, worst
 from bot.doctor.wechat import Answered
 from bot.errors import Mistake, SettingError, Unavailable
 from bot.messages import Instant
@@ -26,6 +26,7 @@ from bot.simulators import twitter
 from bot.simulators.wechat.account import SimulatedAccount
 from bot.simulators.wechat.app import running
 from bot.simulators.wechat.platform import Platform
+from bot.stores.nerve.trouble import CAUSES
 from bot.wording import http_date
 
 SHIPPED = Path(__file__).parent.parent / "config.yaml"
@@ -220,9 +221,9 @@ def test_every_finding_is_worded_in_both_languages() -> None:
         checks.record(None),
         checks.record(False),
         checks.record(True),
-        checks.nerve(False, "embedded"),
-        checks.nerve(False, "redis://x"),
-        checks.nerve(True, "embedded"),
+        storage.nerve("unreachable", "embedded"),
+        *(storage.nerve(code, "redis://x") for code in CAUSES),
+        storage.nerve("", "embedded"),
         checks.knowledge(0),
         checks.knowledge(24),
         checks.edition(0),
@@ -248,15 +249,15 @@ def test_the_examination_goes_on_after_what_is_wrong_and_names_it_all(tmp_path: 
     async def no_record() -> tuple[bool, Instant, int]:
         raise Unavailable("OperationalError")
 
-    async def no_nerve() -> bool:
-        return False
+    async def no_nerve() -> str:
+        return "unreachable"
 
     def no_entries() -> int:
         raise SettingError(Mistake("knowledge_base/tea.yaml", 7, "answers.zh", "is missing", "write it"))
 
     path = tmp_path / "config.yaml"
     account = "{name: tea, channel: wechat, app_id: wx1, token: t0ken, mode: secure}"
-    path.write_text(f"secret: {'k' * 32}\nmembers: {{kind: sql, url: x}}\naccounts:\n  - {account}\n")
+    path.write_text(f"secret: {'k' * 32}\nmembers: {{kind: sql, url: 'mysql://m'}}\naccounts:\n  - {account}\n")
     said = told(asyncio.run(examine(lambda: load(path), probes, "http://localhost:8080")), "en")
     for words in (
         "✓ the configuration is good",
@@ -301,11 +302,11 @@ def well() -> Probes:
     async def record() -> tuple[bool, Instant, int]:
         return True, time.time(), 3
 
-    return Probes(time.time, record, answer(True), lambda: 24, python=(3, 12, 6))
+    return Probes(time.time, record, answer(""), lambda: 24, python=(3, 12, 6))
 
 
-def answer(value: bool) -> Callable[[], Awaitable[bool]]:
-    async def say() -> bool:
+def answer(value: str) -> Callable[[], Awaitable[str]]:
+    async def say() -> str:
         return value
 
     return say

@@ -9,17 +9,12 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from certificates import NOW, Authority, made, served
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -38,39 +33,7 @@ from bot.simulators.wechat.platform import Platform
 from bot.telemetry import counted_in
 from bot.web.webhooks import Door, Webhooks
 
-NOW = datetime.now(UTC)
 KEYS = {"app_id": "wx1", "app_secret": "s3cret", "token": "t0ken", "encoding_aes_key": "", "mode": "plain"}
-
-
-@dataclass(frozen=True, slots=True)
-class Authority:
-    """Somebody who signs certificates."""
-
-    key: ec.EllipticCurvePrivateKey
-    certificate: x509.Certificate
-
-    def pem(self) -> bytes:
-        return self.certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def made(
-    name: str, by: Authority | None, days: tuple[float, float] = (-100, 100), *, authority: bool = False
-) -> Authority:
-    """A certificate for `name`, good from and to so many days from now; signed by itself without `by`."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(by.certificate.subject if by else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW + timedelta(days=days[0]))
-        .not_valid_after(NOW + timedelta(days=days[1]))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-    )
-    return Authority(key, builder.sign(by.key if by else key, hashes.SHA256()))
 
 
 ROOT_CA = made("A root", None, authority=True)
@@ -79,13 +42,7 @@ BETWEEN = made("An intermediate", ROOT_CA, authority=True)
 
 async def shown(folder: Path, *chain: Authority) -> tls.Shown:
     """What the doctor sees where a server shows this chain."""
-    own = chain[0]
-    format_ = serialization.PrivateFormat.PKCS8
-    key = own.key.private_bytes(serialization.Encoding.PEM, format_, serialization.NoEncryption())
-    (folder / "key.pem").write_bytes(key)
-    (folder / "chain.pem").write_bytes(b"".join(one.pem() for one in chain))
-    here = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    here.load_cert_chain(folder / "chain.pem", folder / "key.pem")
+    here = served(folder, *chain)
     trust = ssl.create_default_context(cadata=ROOT_CA.pem().decode())
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=here)
     async with server:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, create_engine, func, select
 
-from bot.stores.record.tables import OPEN, conversations, cursors, outbox, quotas, receipts
+from bot.stores.record.tables import OPEN, conversations, cursors, messages, outbox, quotas, receipts
 
 SENDING = 60.0  # seconds after which what was being sent stands in doubt (config.Timings)
 _UNHANDLED = conversations.c.inbound_seq > conversations.c.handled_seq
@@ -54,7 +54,8 @@ class Books:
     def states(self) -> Mapping[str, list[str]]:
         """By the key of each accepted message, the states of what was to be said to it."""
         answered = outbox.c.answers == receipts.c.message_id
-        pairs = select(receipts.c.dedup_key, outbox.c.state).join_from(receipts, outbox, answered, isouter=True)
+        keyed = select(messages.c.dedup_key, outbox.c.state).join(receipts, receipts.c.message_id == messages.c.id)
+        pairs = keyed.outerjoin(outbox, answered)
         found = defaultdict[str, list[str]](list)
         with self._engine.connect() as connection:
             for key, state in connection.execute(pairs):

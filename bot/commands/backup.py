@@ -18,6 +18,7 @@ from bot.config import Deployment
 from bot.errors import Mistake, SettingError
 from bot.stores.record.database import Database
 from bot.stores.record.dump import Contents, read_dump, write_dump
+from bot.stores.record.fitness import refuse_unfit
 from bot.stores.record.migrate import revision_of
 from bot.supervisor import only_one
 
@@ -35,6 +36,7 @@ def backup(file: File, overwrite: Overwrite = False, config: ConfigPath = DEFAUL
         may_write(file, overwrite)
         database = Database(ready.config.record_url)
         try:
+            refuse_unfit(database.engine, ready.page)
             _refuse_nothing(ready, database)
             contents = asyncio.run(written(database, file))
         finally:
@@ -51,7 +53,8 @@ def restore(file: File, replace: Replace = False, config: ConfigPath = DEFAULT) 
         with only_one(ready.config.var / "run.lock"):
             database = Database(ready.config.record_url)
             try:
-                contents = asyncio.run(_read(database, file, replace))
+                refuse_unfit(database.engine, ready.page)
+                contents = asyncio.run(_read(database, file, replace, ready.config.secret))
             finally:
                 database.close()
     made = datetime.fromtimestamp(contents.at, ready.config.zone).strftime("%Y-%m-%d %H:%M")
@@ -96,13 +99,13 @@ async def written(database: Database, file: Path) -> Contents:
     return contents
 
 
-async def _read(database: Database, file: Path, replace: bool) -> Contents:
+async def _read(database: Database, file: Path, replace: bool, secret: str) -> Contents:
     with progress() as show:
 
         def work(connection: Connection) -> Contents:
             def told(done: int, rows: int) -> None:
                 show("restore 恢复", done / max(rows, 1))
 
-            return read_dump(connection, file, told, replace=replace)
+            return read_dump(connection, file, told, replace=replace, secret=secret)
 
         return await database.write(work)

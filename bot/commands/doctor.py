@@ -17,6 +17,7 @@ from bot.allowance import Standing
 from bot.commands.ground import DEFAULT, AsJson, ConfigPath, deployment_with_channels, out, spoken
 from bot.commands.knowing import edition_now
 from bot.commands.leave_demo import found, speaks_for_the_demo
+from bot.commands.privacy import readable_by_others
 from bot.commands.run import taken_doors
 from bot.config import Deployment
 from bot.doctor import Grade, Probes, examine, told, worst
@@ -33,6 +34,7 @@ from bot.stores.record.allowance import RecordAllowance
 from bot.stores.record.database import Database
 from bot.stores.record.demo import DemoLeftovers
 from bot.stores.record.editions import RecordEditions
+from bot.stores.record.fitness import refuse_unfit
 from bot.stores.record.migrate import is_migrated
 from bot.supervisor import holder
 from bot.telemetry import counted_in
@@ -67,6 +69,7 @@ def probes(ready: Deployment) -> Probes:
         partial(_encoder, ready) if ready.config.intents.encoder.kind != "bundled" else None,
         partial(_demo, ready) if ready.config.mode == "live" else None,
         standings=partial(_standings, ready),
+        readable=lambda: [str(path) for path in readable_by_others(ready)],
     )
 
 
@@ -134,6 +137,7 @@ async def _record(ready: Deployment) -> tuple[bool, Instant, int]:
     ready.config.var.mkdir(parents=True, exist_ok=True)
     database = Database(ready.config.record_url)
     try:
+        await asyncio.to_thread(refuse_unfit, database.engine, ready.page)
         migrated = await database.read(is_migrated)
         edition = await RecordEditions(database).active() if migrated else 0
         return migrated, await database.read(database.now), edition
@@ -141,13 +145,13 @@ async def _record(ready: Deployment) -> tuple[bool, Instant, int]:
         database.close()
 
 
-async def _nerve(ready: Deployment) -> bool:
+async def _nerve(ready: Deployment) -> str:
     if ready.config.nerve != "embedded":
-        return await _answers(ready.config.nerve)
+        return await _trouble(ready.config.nerve)
     with EmbeddedValkey(ready.config.var) as url:
-        return await _answers(url)
+        return await _trouble(url)
 
 
-async def _answers(url: str) -> bool:
+async def _trouble(url: str) -> str:
     async with Nerve(url) as nerve:
-        return await nerve.reachable()
+        return await nerve.trouble(_PATIENCE)

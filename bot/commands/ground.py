@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from bot.chinese import told
+from bot.commands.privacy import make_private
 from bot.config import Deployment, load
 from bot.errors import SettingError, Unavailable
 
@@ -50,9 +51,12 @@ def spoken() -> str:
 
 
 def deployment(path: Path) -> Deployment:
-    """The deployment of a configuration file; children read the same one. Raises SettingError."""
+    """The deployment of a configuration file, whose data only we can read from now on; children read the same file.
+    Raises SettingError."""
     os.environ["YINGDA_CONFIG"] = str(path.absolute())
-    return load(path)
+    ready = load(path)
+    make_private(ready)
+    return ready
 
 
 def deployment_with_channels(path: Path) -> Deployment:

@@ -25,7 +25,7 @@ from bot.intents.skills import SKILLS
 from bot.knowledge.entries import load, read
 from bot.knowledge.rasa import Imported, imported, project, read_project
 from bot.knowledge.rasa.project import write
-from bot.services.rasa import PROGRAM, Workshop, environment
+from bot.services.rasa import PROGRAM, Workshop
 from bot.services.rasa.school import attend
 
 app = typer.Typer(no_args_is_help=True, help="Rasa: export, import, train, serve. 与 Rasa 互通")
@@ -130,9 +130,9 @@ def serve(program: Program = PROGRAM, config: ConfigPath = DEFAULT) -> None:
         workshop = Workshop(program, models_of(ready), ready.config.intents.rasa.token)
         model = _trained(ready, workshop)
         address = urlsplit(ready.config.intents.rasa.url)
-    arguments = workshop.arguments(model, address.hostname or "127.0.0.1", address.port or 5005)
+        arguments = workshop.arguments(model, address.hostname or "127.0.0.1", address.port or 5005)
     out.print(f"{model.name} at {ready.config.intents.rasa.url} / Rasa 服务地址", markup=False)
-    os.execve(arguments[0], arguments, environment())  # noqa: S606 - our own program, and no shell
+    os.execve(arguments[0], arguments, workshop.environment)  # noqa: S606 - our own program, and no shell
 
 
 def _trained(ready: Deployment, workshop: Workshop) -> Path:

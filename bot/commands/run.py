@@ -124,9 +124,10 @@ async def _demo_login(database: Database, ready: Deployment) -> None:
 def children(ready: Deployment, standing: Standing, workers: int) -> Sequence[Child]:
     """The processes to keep alive, and where people find them."""
     base = (sys.executable, "-m", "bot")
+    # Only the embedded server's socket: another address may hold a password, and the list of processes shows it to all.
+    told = ("--nerve", standing.nerve) if ready.config.nerve == "embedded" else ()
     started = [
-        Child(f"worker {number + 1}", (*base, "worker", "--fd", str(standing.fd), "--nerve", standing.nerve))
-        for number in range(workers)
+        Child(f"worker {number + 1}", (*base, "worker", "--fd", str(standing.fd), *told)) for number in range(workers)
     ]
     if ready.config.mode == "demo":
         started.append(Child("simulator", (*base, "simulator", "--port", str(standing.port))))
@@ -188,13 +189,13 @@ def _simulators(ready: Deployment, address: str) -> list[str]:
 
 def worker(
     fd: Annotated[int, typer.Option(help="The listening socket's number.")],
-    nerve: Annotated[str, typer.Option(help="The nerve's URL.")],
+    nerve: Annotated[str, typer.Option(help="The embedded nerve's socket, if it is that.")] = "",
     config: ConfigPath = DEFAULT,
 ) -> None:
     """One worker on a socket that `run` opened."""
     with told_plainly():
         ready = deployment(config)
         set_up_logging(ready.config.log, ready.config.secret)
-        yingda = assemble(ready, Database(ready.config.record_url), Nerve(nerve))
+        yingda = assemble(ready, Database(ready.config.record_url), Nerve(nerve or ready.config.nerve))
     listen = ready.config.listen
     serve(front(yingda), fd, listen.trusted_proxies, Patience(connections=listen.connections))

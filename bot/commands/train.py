@@ -23,6 +23,7 @@ from bot.knowledge.entries import Base
 from bot.publishing import Order, Published, Stores
 from bot.stores.record.database import Database
 from bot.stores.record.editions import RecordEditions
+from bot.stores.record.fitness import refuse_unfit
 from bot.stores.record.migrate import migrate
 from bot.stores.record.parts import RecordParts
 from bot.stores.record.vectors import RecordVectors
@@ -76,10 +77,15 @@ def _tell(ready: Deployment, database: Database, published: Published, as_json: 
 
 
 def open_record(ready: Deployment) -> Database:
-    """The deployment's record, migrated."""
+    """The deployment's record, migrated. Raises SettingError where a person must mend something first, Unavailable."""
     ready.config.var.mkdir(parents=True, exist_ok=True)
     database = Database(ready.config.record_url)
-    migrate(database.engine)
+    try:
+        refuse_unfit(database.engine, ready.page)
+        migrate(database.engine, ready.config.secret)
+    except BaseException:
+        database.close()
+        raise
     return database
 
 

@@ -105,25 +105,6 @@ def record(migrated: bool | None) -> Finding:
     return ok("记录库可用，表是最新版本", "the record answers and is up to date")
 
 
-def nerve(answers: bool, setting: str) -> Finding:
-    if answers:
-        return ok("实时通道可用", "the nerve answers")
-    if setting == "embedded":
-        return warn(
-            Words("内置实时通道没有运行", "the embedded nerve is not running"),
-            Words("yingda run 会启动它", "yingda run starts it"),
-        )
-    return warn(
-        Words(
-            "实时通道连接不上；消息不会丢，但工作台不再实时",
-            "the nerve is gone: nothing is lost, but the desk is not live",
-        ),
-        Words(
-            "检查 nerve 的地址，需要 Redis 7.0 或更新", "check the address in `nerve`; Redis 7.0 or later, or Valkey"
-        ),
-    )
-
-
 def halted(name: str, code: str, explain: Callable[[str, str], str]) -> Finding:
     """A sender that its platform refuses: `explain` gives the reason and the mend in a language."""
     what = Words(f"{name}：发送已暂停（{code}）", f"{name}: nothing is sent ({code})")

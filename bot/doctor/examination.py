@@ -20,7 +20,7 @@ from bot.channels.webchat import WebChatSettings
 from bot.channels.wechat import explain as explain_wechat
 from bot.channels.wechat.settings import WeChatSettings
 from bot.config import Config, Deployment, dates_that_never_come
-from bot.doctor import checks, proxy, tls, twitter, wechat
+from bot.doctor import checks, proxy, storage, tls, twitter, wechat
 from bot.doctor import public as public_side
 from bot.doctor.findings import Finding, Grade, Words
 from bot.errors import Mistake, SettingError, Unavailable
@@ -37,18 +37,20 @@ THE_RECORD = Words("记录库", "the record")
 class Probes:
     """How the doctor reaches what it looks at.
 
-    clock: our time. record: whether it is migrated, its own time, the active edition; raises Unavailable. nerve:
-    whether it answers. entries: how many the knowledge base has; raises SettingError. doors: who runs here already (''
-    if nobody) and the ports that others have taken. refused: requests refused since the last start, by account and
-    code. rasa: the model that the active edition needs and the one that is served (see checks.rasa); None where engine
-    `rasa` is not configured. encoder: what checks.encoder asks for; None for the bundled one. demo: what demo mode left
-    in the database, and whether the active edition speaks for the demo brand; None in demo mode. python: its version.
-    standings: how senders fare, by the names of accounts and of the gateway; None where nobody knows.
+    clock: our time. record: whether it is migrated, its own time, the active edition; raises Unavailable, and
+    SettingError for what a person must mend. nerve: why it does not serve us, '' if it does. entries: how many the
+    knowledge base has; raises SettingError. doors: who runs here already ('' if nobody) and the ports that others have
+    taken. refused: requests refused since the last start, by account and code. rasa: the model that the active edition
+    needs and the one that is served (see checks.rasa); None where engine `rasa` is not configured. encoder: what
+    checks.encoder asks for; None for the bundled one. demo: what demo mode left in the database, and whether the active
+    edition speaks for the demo brand; None in demo mode. python: its version. standings: how senders fare, by the names
+    of accounts and of the gateway; None where nobody knows. readable: what others on this machine can read of what is
+    kept.
     """
 
     clock: Callable[[], Instant]
     record: Callable[[], Awaitable[tuple[bool, Instant, int]]]
-    nerve: Callable[[], Awaitable[bool]]
+    nerve: Callable[[], Awaitable[str]]
     entries: Callable[[], int]
     doors: Callable[[], tuple[str, Sequence[Mistake]]] = lambda: ("", ())
     refused: Callable[[], Mapping[tuple[str, ...], float]] = dict
@@ -57,6 +59,7 @@ class Probes:
     demo: Callable[[], Awaitable[tuple[DemoLeftovers, bool]]] | None = None
     python: tuple[int, int, int] = sys.version_info[:3]
     standings: Callable[[Sequence[str]], Awaitable[Mapping[str, Standing]]] | None = None
+    readable: Callable[[], Sequence[str]] = tuple
 
 
 async def examine(load: Callable[[], Deployment], probes: Callable[[Deployment], Probes], public: str) -> list[Finding]:
@@ -84,11 +87,26 @@ def _today(config: Config, now: Instant) -> date:
     return datetime.fromtimestamp(now, config.zone).date()
 
 
+async def _record(probes: Probes) -> list[Finding]:
+    """The database: does it answer, may we use it, is it of this version, is anything of the demo in it."""
+    try:
+        migrated, theirs, edition = await probes.record()
+    except SettingError as mistaken:
+        return checks.setting_mistakes(mistaken)
+    except Unavailable:
+        return [checks.record(None)]
+    found = [checks.record(migrated), checks.clock(probes.clock(), theirs, THE_RECORD), checks.edition(edition)]
+    if migrated and probes.demo is not None:
+        found += checks.demo_record(*await probes.demo())
+    return found
+
+
 async def _inside(deployment: Deployment, probes: Probes) -> AsyncIterator[Finding]:
     """Record, nerve and knowledge base."""
     for finding in await _record(probes):
         yield finding
-    yield checks.nerve(await probes.nerve(), deployment.config.nerve)
+    yield storage.privacy(probes.readable())
+    yield storage.nerve(await probes.nerve(), deployment.config.nerve)
     try:
         yield checks.knowledge(probes.entries())
     except SettingError as mistaken:
@@ -98,17 +116,6 @@ async def _inside(deployment: Deployment, probes: Probes) -> AsyncIterator[Findi
         yield checks.rasa(*await asyncio.to_thread(probes.rasa))
     if probes.encoder is not None:
         yield checks.encoder(*await asyncio.to_thread(probes.encoder))
-
-
-async def _record(probes: Probes) -> list[Finding]:
-    try:
-        migrated, theirs, edition = await probes.record()
-    except Unavailable:
-        return [checks.record(None)]
-    found = [checks.record(migrated), checks.clock(probes.clock(), theirs, THE_RECORD), checks.edition(edition)]
-    if migrated and probes.demo is not None:
-        found += checks.demo_record(*await probes.demo())
-    return found
 
 
 async def _halted(config: Config, probes: Probes) -> list[Finding]:

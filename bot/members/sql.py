@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from math import ceil
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ from bot.errors import MemberSystemFailed, Mistake, SettingError
 from bot.members.schema import gifts, members, point_movements, redemptions
 from bot.membership import Member, MemberKey, Movement, Points, Redemption
 from bot.messages import Instant
+from bot.pooler import IN_UTF8, do_without_session
 from bot.wording import clean, new_id
 
 T = TypeVar("T")
@@ -207,7 +209,7 @@ def _book(connection: Connection, claimed: Row[Any], now: Instant) -> Redemption
 def _engine(url: str, time_limit: float) -> Engine:
     """Parameters are hidden: they are numbers and phones, and an exception's text may be logged."""
     postgres = url.startswith("postgresql")
-    limits = {"connect_timeout": ceil(time_limit)} if postgres else {"timeout": time_limit}
+    limits = {"connect_timeout": ceil(time_limit), **IN_UTF8} if postgres else {"timeout": time_limit}
     try:
         engine = create_engine(
             url.replace("postgresql://", "postgresql+psycopg://", 1),
@@ -219,14 +221,14 @@ def _engine(url: str, time_limit: float) -> Engine:
     except (ArgumentError, ModuleNotFoundError) as strange:
         raise SettingError(_no_database()) from strange
     if postgres:
-        event.listen(engine, "connect", lambda connection, _: _limit(connection, time_limit))
+        event.listen(engine, "connect", do_without_session)
+        event.listen(engine, "begin", partial(_limit, ceil(time_limit * 1000)))
     return engine
 
 
-def _limit(connection: Any, time_limit: float) -> None:
+def _limit(milliseconds: int, connection: Connection) -> None:
     """The server itself stops what nobody waits for any more."""
-    connection.execute(f"SET statement_timeout = {ceil(time_limit * 1000)}")
-    connection.commit()
+    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {milliseconds}")
 
 
 def _no_database() -> Mistake:

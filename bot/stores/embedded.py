@@ -112,6 +112,7 @@ def socket_path(var: Path) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():
         raise SettingError(Mistake(str(folder), 0, "nerve", "belongs to somebody else", "remove it, or shorten `var`"))
+    folder.chmod(0o700)  # it may have been made under another umask, or by somebody's hand
     return folder / "nerve.sock"
 
 

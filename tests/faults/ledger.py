@@ -26,7 +26,9 @@ class Ledger:
     def __init__(self, url: str) -> None:
         engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
         with engine.connect() as connection:
-            self.receipts = connection.execute(select(receipts)).all()
+            keyed = select(receipts, messages.c.dedup_key.label("key"))
+            joined = keyed.join(messages, messages.c.id == receipts.c.message_id, isouter=True)
+            self.receipts = connection.execute(joined).all()
             self.talks = {
                 row.id: row
                 for row in connection.execute(
@@ -70,7 +72,7 @@ class Ledger:
 
     def everything_acknowledged_is_here_once(self, harvest: Harvest) -> None:
         """P1."""
-        keys = {row.dedup_key: row for row in self.receipts}
+        keys = {row.key: row for row in self.receipts}
         stored = Counter(row.dedup_key for rows in self.messages.values() for row in rows if row.dedup_key)
         assert set(stored) == set(keys)
         assert set(stored.values()) <= {1}
@@ -85,7 +87,7 @@ class Ledger:
     def _by_number(self) -> dict[tuple[str, str, str], Row[Any]]:
         found = {}
         for row in self.receipts:
-            openid, _, number = row.dedup_key.split("|")
+            openid, _, number = row.key.split("|")
             found[row.account, openid, number] = row
         return found
 

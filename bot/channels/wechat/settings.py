@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode
 from typing import Annotated, Literal
 
@@ -12,6 +13,8 @@ from bot.config import Settings
 
 WHERE = "mp.weixin.qq.com > 设置与开发 > 开发接口管理 (Settings & Development > Basic Configuration)"
 AES_KEY_LENGTH = 43
+_TOKEN = re.compile(r"[\x21-\x7e]{3,32}")
+_PLAIN = re.compile(r"[\x21-\x7e]*")
 
 
 class WeChatSettings(Settings):
@@ -40,8 +43,8 @@ class WeChatSettings(Settings):
     @field_validator("token")
     @classmethod
     def _token_is_long_enough(cls, token: SecretStr) -> SecretStr:
-        if not 3 <= len(token.get_secret_value()) <= 32:
-            raise ValueError(f"the token has 3 to 32 characters; copy the one you chose at {WHERE}")
+        if not _TOKEN.fullmatch(token.get_secret_value()):
+            raise ValueError(f"the token has 3 to 32 characters, and no spaces; copy the one you chose at {WHERE}")
         return token
 
     @field_validator("encoding_aes_key")
@@ -57,6 +60,8 @@ class WeChatSettings(Settings):
     @field_validator("app_secret")
     @classmethod
     def _sending_needs_a_secret(cls, secret: SecretStr, info: ValidationInfo) -> SecretStr:
+        if not _PLAIN.fullmatch(secret.get_secret_value()):
+            raise ValueError(f"the AppSecret has letters and digits only; copy it whole from {WHERE}")
         if not secret.get_secret_value() and info.data.get("api") == "customer_service":
             raise ValueError(f"sending needs the AppSecret; copy it from {WHERE}, or set api: none")
         return secret

@@ -15,11 +15,13 @@ from typing import TypeAlias
 from bot.errors import EngineFailed, Mistake, SettingError
 from bot.knowledge.rasa.project import write
 from bot.services.loopback import free_port
+from bot.services.rasa import untold
 from bot.services.rasa.client import RasaClient, Service
 
 PROGRAM = Path(".venv-rasa/bin/rasa")
 Progress: TypeAlias = Callable[[float], None]
 _EPOCHS = re.compile(rb"Epochs:\s+(\d+)%")
+_NAMED = re.compile(rb"^(?:#!|'''exec' \"?)(/[^\n\"]*python[0-9.]*)", re.MULTILINE)  # as installers write it
 _UP = 240.0  # seconds until a model is served; loading TensorFlow takes 15 on an idle machine
 _QUIET = {"RASA_TELEMETRY_ENABLED": "false", "TF_CPP_MIN_LOG_LEVEL": "2", "SQLALCHEMY_SILENCE_UBER_WARNING": "1"}
 _PARSING = 30.0
@@ -74,9 +76,14 @@ class Workshop:
         return told
 
     def arguments(self, model: Path, host: str, port: int) -> list[str]:
-        """What to start to serve a model; whoever serves for good runs this itself."""
-        token = ("--auth-token", self._token) if self._token else ()
-        return [str(self._program), "run", "--enable-api", "-i", host, "-p", str(port), "-m", str(model), *token]
+        """What to start to serve a model, in `environment`; whoever serves for good runs this itself."""
+        start = [str(self._program), "run", "--enable-api", "-i", host, "-p", str(port), "-m", str(model)]
+        return [_python_of(self._program), untold.__file__, *start] if self._token else start
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What to serve a model in."""
+        return environment() | ({untold.TOKEN: self._token} if self._token else {})
 
     @contextmanager
     def serving(self, model: Path) -> Iterator[Service]:
@@ -85,7 +92,7 @@ class Workshop:
         service = Service(f"http://127.0.0.1:{port}", self._token, _PARSING)
         with tempfile.TemporaryFile() as told, tempfile.TemporaryDirectory() as folder:
             running = subprocess.Popen(  # noqa: S603 - Rasa's own program, and no shell
-                self.arguments(model, "127.0.0.1", port), cwd=folder, env=environment(),
+                self.arguments(model, "127.0.0.1", port), cwd=folder, env=self.environment,
                 stdin=subprocess.DEVNULL, stdout=told, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
             try:
@@ -98,6 +105,17 @@ class Workshop:
 def environment() -> dict[str, str]:
     """What Rasa is to be started with: it tells its makers nothing, and TensorFlow talks less."""
     return os.environ | _QUIET
+
+
+def _python_of(program: Path) -> str:
+    """The Python that runs Rasa's program: the one beside it, else the one that it names. Raises SettingError."""
+    beside = program.with_name("python")
+    named = _NAMED.search(program.read_bytes()[:1000])
+    python = beside if beside.is_file() else Path(os.fsdecode(named[1])) if named else beside
+    if not python.is_file():
+        wrong = "is no program of a Python environment, so its token would stand in the list of processes"
+        raise SettingError(Mistake(str(program), 0, "rasa", wrong, "name the bin/rasa that `make rasa` makes"))
+    return str(python)
 
 
 def _until_up(running: subprocess.Popen[bytes], service: Service) -> None:

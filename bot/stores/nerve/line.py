@@ -13,6 +13,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from bot.stores.nerve.trouble import CAUSES, cause_of
+
 T = TypeVar("T")
 PATIENCE = 0.2
 REST = 1.0
@@ -47,7 +49,7 @@ class Line:
         if not self._dead:
             self._dead = True
             self._next_try = time.monotonic() + REST
-            log.warning("the nerve is lost (%s); going on without it", type(trouble).__name__)
+            log.warning("the nerve is lost (%s); going on without it", CAUSES[cause_of(trouble)])
 
     def back(self) -> None:
         if self._dead:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +14,8 @@ from bot.messages import Instant
 from bot.stores.nerve import scripts
 from bot.stores.nerve.buckets import OwnBuckets
 from bot.stores.nerve.ears import Ears
-from bot.stores.nerve.line import Line
+from bot.stores.nerve.line import LINE_TROUBLE, Line
+from bot.stores.nerve.trouble import cause_of
 from bot.stores.nerve.voice import Voice
 
 
@@ -46,6 +48,15 @@ class Nerve:
     async def reachable(self) -> bool:
         """Whether the server answers now."""
         return await self._line.ask(_ping, False)
+
+    async def trouble(self, patience: float) -> str:
+        """Why the server does not serve us within so many seconds, a code of `trouble.CAUSES`; '' if it does."""
+        try:
+            async with asyncio.timeout(patience):
+                await _evaluate(self._line.redis, scripts.HOLD, self._key("lease", "doctor"), self._me, 1000)
+        except LINE_TROUBLE as trouble:
+            return cause_of(trouble)
+        return ""
 
     # LiveEvents
 

@@ -14,13 +14,15 @@ from sqlalchemy.pool import QueuePool
 
 from bot.errors import Unavailable
 from bot.messages import Instant
+from bot.pooler import IN_UTF8, do_without_session
 from bot.stores.record.carrying import Apart, Carrying, Joined
-from bot.stores.record.checkpoints import LARGEST_LOG, Checkpointed
+from bot.stores.record.checkpoints import BUSY, LARGEST_LOG, Checkpointed
 
 T = TypeVar("T")
 READERS = 4
 POSTGRES_WRITERS = 6
 DEADLOCK = "40P01"
+_NOT_NOW = {"25006", "42501"}  # the server has become a standby, a right was taken away: accepted is nothing
 # A statement for each number of rows that may be written at once stays prepared.
 _SQLITE = {"check_same_thread": False, "cached_statements": 512}
 
@@ -42,10 +44,9 @@ class Database:
         self._reader = _engine(url, READERS, immediate=False) if self.sqlite else self._writer
         write, read = (partial(_transaction, engine) for engine in (self._writer, self._reader))
         self._reads = Apart(read, READERS, "record-read")
+        self._log = Checkpointed(write, self._reads) if self.sqlite else None
         self._writes: Carrying = (
-            Joined(Checkpointed(write, self._reads), "record-write")
-            if self.sqlite
-            else Apart(write, writers, "record-write")
+            Joined(self._log, "record-write") if self._log else Apart(write, writers, "record-write")
         )
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -73,8 +74,10 @@ class Database:
         return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
 
     def close(self) -> None:
-        for carrying in (self._writes, self._reads):
-            carrying.close()
+        self._writes.close()
+        if self._log is not None:
+            self._log.finish()
+        self._reads.close()
         self._writer.dispose()
         self._reader.dispose()
 
@@ -95,14 +98,17 @@ def _transaction(engine: Engine, work: Callable[[Connection], T], again: bool = 
             return _transaction(engine, work, again=False)
         raise Unavailable(type(gone.orig).__name__) from gone
     except DBAPIError as failed:
-        if failed.connection_invalidated:
+        if failed.connection_invalidated or getattr(failed.orig, "sqlstate", None) in _NOT_NOW:
             raise Unavailable(type(failed.orig).__name__) from failed
         raise
 
 
 def _engine(url: str, size: int, *, immediate: bool) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(_with_driver(url), pool_size=size, max_overflow=READERS, pool_pre_ping=True)
+        room = {"pool_size": size, "max_overflow": READERS}
+        engine = create_engine(_with_driver(url), **room, connect_args=IN_UTF8, pool_pre_ping=True)
+        event.listen(engine, "connect", do_without_session)
+        return engine
     engine = create_engine(url, poolclass=QueuePool, pool_size=size, connect_args=_SQLITE)
     event.listen(engine, "connect", _set_up_writer if immediate else _set_up_reader)
     event.listen(engine, "begin", _begin_immediate if immediate else _begin)
@@ -122,13 +128,14 @@ def _set_up_reader(connection: Any, _record: Any) -> None:
 
 
 def _set_up_sqlite(connection: Any, cache: int) -> None:
-    """WAL and FULL: a commit survives kill -9 and power loss; a lock is waited for at most one second. `cache` in
-    kilobytes; the system's own lies behind it."""
+    """WAL and FULL: a commit survives kill -9 and power loss; a lock is waited for at most one second. What is deleted
+    is written over. `cache` in kilobytes; the system's own lies behind it."""
     connection.isolation_level = None
     for setting in (
         "journal_mode=WAL",
         "synchronous=FULL",
-        "busy_timeout=1000",
+        f"busy_timeout={BUSY}",
+        "secure_delete=ON",
         "foreign_keys=ON",
         f"wal_autocheckpoint={LARGEST_LOG}",
         f"cache_size=-{cache}",

@@ -71,9 +71,10 @@ def write_dump(connection: Connection, path: Path, at: Instant, told: Told) -> C
     return contents
 
 
-def read_dump(connection: Connection, path: Path, told: Told, *, replace: bool = False) -> Contents:
+def read_dump(connection: Connection, path: Path, told: Told, *, replace: bool = False, secret: str = "") -> Contents:
     """Put a dump in place of an empty record, or with `replace` of any. What was about to be sent when the dump was
-    made may have been sent since, so nobody sends it by himself: the sweeper will find it in doubt.
+    made may have been sent since, so nobody sends it by himself: the sweeper will find it in doubt. secret: the
+    deployment's, which an old dump's receipts are sealed with.
 
     Raises SettingError, and has written nothing then, for a file that is none of ours, not whole or too new, and for
     a record that holds anything.
@@ -87,7 +88,7 @@ def read_dump(connection: Connection, path: Path, told: Told, *, replace: bool =
         _fill(connection, lines, contents, told)
     for live in (sessions, codes):  # older dumps hold them
         connection.execute(delete(live))
-    upgrade(connection)
+    upgrade(connection, secret=secret)
     begun = outbox.c.state == OutboxState.PENDING.value
     connection.execute(update(outbox).where(begun).values(state=OutboxState.SENDING.value, state_at=0.0))
     return contents

@@ -6,7 +6,8 @@ Either way the handle gives way to a random one (a hash could be guessed from th
 unlinked, codes are void and what was still to be sent is dropped, open cases end as withdrawn (or stay with another
 identity that had joined them), and the conversations are closed. Whoever comes back is somebody new.
 
-Receipts keep the platform's message ids until they are purged: without them its repeats would be taken for messages.
+Receipts are kept until they are purged, sealed so that they say nothing of whose they were: without them the platform's
+repeats would be taken for messages.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, ScalarSelect, bindparam, case, delete, select
 
 from bot.cases import CaseState
 from bot.messages import Conversation, Instant, OutboxState, Owner
+from bot.stores.record.checkpoints import forgotten
 from bot.stores.record.sameness import part
 from bot.stores.record.tables import cases, codes, conversations, customers, identities, messages, outbox, traces
 from bot.wording import new_id
@@ -24,6 +26,7 @@ from bot.wording import new_id
 _DIGIT = re.compile(r"\d")
 _MAIL = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w-]++(?:\.[\w-]++)+")  # each run of signs is tried once: linear
 _UNSENT = (OutboxState.OFFERED, OutboxState.PENDING, OutboxState.WAITING)
+_GONE = "gone-"
 _OPEN = (CaseState.WAITING, CaseState.CLAIMED)
 
 
@@ -44,6 +47,12 @@ def forget(connection: Connection, spoken: Conversation, *, erase: bool, now: In
     _end_cases(connection, theirs, spoken.identity.id, now)
     _close(connection, spoken)
     _lose_name(connection, spoken.identity.id, now)
+    forgotten(connection)
+
+
+def is_forgotten(handle: str) -> bool:
+    """Whether somebody with this handle was forgotten."""
+    return handle.startswith(_GONE)
 
 
 def masked(text: str) -> str:
@@ -76,7 +85,8 @@ def _strip(connection: Connection, theirs: ScalarSelect[str]) -> None:
     key = case((messages.c.dedup_key.is_not(None), messages.c.id), else_=None)
     bare = {"media": None, "data": None, "dedup_key": key}
     connection.execute(update(messages).where(messages.c.conversation_id.in_(theirs)).values(bare))
-    connection.execute(update(outbox).where(outbox.c.conversation_id.in_(theirs)).values(effect=None, body=None))
+    nothing = {"effect": None, "body": None, "platform_id": ""}
+    connection.execute(update(outbox).where(outbox.c.conversation_id.in_(theirs)).values(nothing))
 
 
 def _void_codes(connection: Connection, identity_id: str, now: Instant) -> None:
@@ -122,7 +132,7 @@ def _close(connection: Connection, spoken: Conversation) -> None:
 
 
 def _lose_name(connection: Connection, identity_id: str, now: Instant) -> None:
-    nobody = {"handle": f"gone-{new_id()}", "gone_at": now, "member_id": None, "verified_until": 0.0}
+    nobody = {"handle": f"{_GONE}{new_id()}", "gone_at": now, "member_id": None, "verified_until": 0.0}
     connection.execute(update(identities).where(identities.c.id == identity_id).values(nobody))
     part(connection, identity_id, now)
     own = select(identities.c.customer_id).where(identities.c.id == identity_id).scalar_subquery()

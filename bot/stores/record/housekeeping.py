@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, f
 from bot.cases import CaseState
 from bot.config import Retention
 from bot.messages import Instant
+from bot.stores.record.checkpoints import forgotten
 from bot.stores.record.database import Database
 from bot.stores.record.tables import (
     OPEN,
@@ -146,6 +147,7 @@ def _find(kind: _Kind, old: ColumnElement[bool], connection: Connection) -> list
 
 def _delete(kind: _Kind, old: ColumnElement[bool], keys: Sequence[tuple[Any, ...]], connection: Connection) -> int:
     """Those of `keys` that are old still. Of a customer first what hangs on them."""
+    forgotten(connection)
     if kind.table is customers:
         return _delete_customers(connection, old, [key[0] for key in keys])
     these = tuple_(*kind.table.primary_key.columns).in_(keys)

@@ -17,6 +17,7 @@ from bot.stores.record.cursors import move
 from bot.stores.record.database import Database
 from bot.stores.record.prepared import Among, Prepared
 from bot.stores.record.rows import json_text, locked, media_text, message_row
+from bot.stores.record.sealing import seal
 from bot.stores.record.tables import cases, conversations, messages, outbox, receipts
 from bot.telemetry import noted
 from bot.turns import Accepted, Delivered, Happened, Moved
@@ -46,6 +47,19 @@ _NOTED = Prepared(
     .where(Among(outbox.c.answers, "ids"), outbox.c.state == OutboxState.OFFERED.value)
     .values(written=True)
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A message with the id that it gets if it is new, and its key as receipts remember it."""
+
+    id: str
+    inbound: Inbound
+    sealed: str
+
+    @property
+    def receipt(self) -> tuple[str, str]:
+        return self.inbound.account, self.sealed
 
 
 @dataclass(slots=True)
@@ -85,13 +99,16 @@ class _Batch:
 
 class RecordIntake:
     """ports.Intake on SQL. `holder` names this process in leases, which last `lease` seconds; `channels` says what
-    kind each account is of."""
+    kind each account is of; with `secret`, the deployment's, receipts are sealed."""
 
-    def __init__(self, database: Database, holder: str, channels: Mapping[str, str], lease: float = LEASE) -> None:
+    def __init__(
+        self, database: Database, holder: str, channels: Mapping[str, str], lease: float = LEASE, secret: str = ""
+    ) -> None:
         self._database = database
         self._holder = holder
         self._channels = channels
         self._lease = lease
+        self._secret = secret
 
     @noted("accept")
     async def accept(self, inbounds: Sequence[Inbound], moved: Moved | None = None) -> list[Accepted]:
@@ -104,7 +121,8 @@ class RecordIntake:
 
     async def replied(self, account: str, dedup_key: str) -> Delivered | None:
         """Read-only: many requests may be looking, many times a second."""
-        return await self._database.read(lambda connection: _replied(connection, account, dedup_key))
+        key = seal(self._secret, account, dedup_key)
+        return await self._database.read(lambda connection: _replied(connection, account, key))
 
     async def serve_again(self, outbox_id: str) -> None:
         await self._database.write(lambda connection: self._serve_again(connection, outbox_id))
@@ -126,30 +144,28 @@ class RecordIntake:
         if gone:
             said = iter(self._accept(connection, [one for one in inbounds if one.kind is not Kind.WITHDRAWN]))
             for one in gone:
-                revisions.withdraw(connection, one)
+                revisions.withdraw(connection, one, seal(self._secret, one.account, one.dedup_key))
             return [Accepted("", "") if one.kind is Kind.WITHDRAWN else next(said) for one in inbounds]
         now = self._database.now(connection)
         known = find_threads(connection, inbounds)
-        named = [(new_id(), inbound) for inbound in inbounds]
+        named = [_Named(new_id(), one, seal(self._secret, one.account, one.dedup_key)) for one in inbounds]
         new = _receive(connection, named, known, now)
-        fresh = [(id_, inbound) for id_, inbound in named if id_ in new]
-        threads = known | self._newcomers(connection, [one for _, one in fresh if key_of(one) not in known], now)
+        fresh = [one for one in named if one.id in new]
+        threads = known | self._newcomers(connection, [one for one in fresh if key_of(one.inbound) not in known], now)
         batch = _Batch(now, self._holder, self._lease)
-        arrived = {id_: batch.arrive(threads[key_of(inbound)], inbound, id_) for id_, inbound in fresh}
+        arrived = {one.id: batch.arrive(threads[key_of(one.inbound)], one.inbound, one.id) for one in fresh}
         batch.write(connection)
-        again = [inbound for id_, inbound in named if id_ not in new]
-        repeats = _repeats(connection, again)
-        revised = {id(inbound): self._revised(connection, inbound, now) for inbound in again if inbound.version}
+        again = [one for one in named if one.id not in new]
+        repeats = _repeats(connection, [one.receipt for one in again])
+        revised = {one.id: self._revised(connection, one, now) for one in again if one.inbound.version}
         return [
-            arrived[id_]
-            if id_ in new
-            else revised.get(id(inbound)) or repeats[inbound.account, inbound.dedup_key].pop(0)
-            for id_, inbound in named
+            arrived[one.id] if one.id in new else revised.get(one.id) or repeats[one.receipt].pop(0) for one in named
         ]
 
-    def _revised(self, connection: Connection, inbound: Inbound, now: Instant) -> Accepted | None:
+    def _revised(self, connection: Connection, named: _Named, now: Instant) -> Accepted | None:
         """A later version of what was received before; None if it says nothing new."""
-        before = revisions.newest(connection, inbound)
+        inbound = named.inbound
+        before = revisions.newest(connection, inbound, named.sealed)
         if before is None:
             return None
         thread = Thread(locked(connection, [before.conversation_id])[before.conversation_id])
@@ -164,18 +180,18 @@ class RecordIntake:
             id_ = new_id()
             told = replace(inbound, data={**inbound.data, "edited": answered})
             accepted = batch.arrive(thread, told, id_)
-            revisions.follow(connection, inbound, before, id_)
+            revisions.follow(connection, inbound, named.sealed, before, id_)
         batch.write(connection)
         return accepted
 
-    def _newcomers(self, connection: Connection, inbounds: Sequence[Inbound], now: Instant) -> dict[Key, Thread]:
+    def _newcomers(self, connection: Connection, named: Sequence[_Named], now: Instant) -> dict[Key, Thread]:
         """New threads, and their names in the receipts that were written without."""
-        if not inbounds:
+        if not named:
             return {}
-        made = make_threads(connection, inbounds, self._channels, now)
+        made = make_threads(connection, [one.inbound for one in named], self._channels, now)
         places = [
-            {"a": one.account, "k": one.dedup_key, "conversation": made[key_of(one)].id}
-            for one in sorted(inbounds, key=_receipt_key)
+            {"a": one.inbound.account, "k": one.sealed, "conversation": made[key_of(one.inbound)].id}
+            for one in sorted(named, key=_by_receipt)
         ]
         connection.execute(_RECEIPT_PLACE, places)
         return made
@@ -217,51 +233,51 @@ class RecordIntake:
         return ids
 
 
-def _receipt_key(inbound: Inbound) -> tuple[str, str]:
-    return inbound.account, inbound.dedup_key
+def _by_receipt(one: _Named) -> tuple[str, str]:
+    return one.receipt
 
 
 def _receive(
-    connection: Connection, named: Sequence[tuple[str, Inbound]], known: Mapping[Key, Thread], now: Instant
+    connection: Connection, named: Sequence[_Named], known: Mapping[Key, Thread], now: Instant
 ) -> frozenset[str]:
     """Write receipts; the ids of the messages that were never received before. Sorted, so that two processes never wait
     in a circle."""
     rows: list[dict[str, Any]] = [
         {
-            "account": one.account,
-            "dedup_key": one.dedup_key,
-            "message_id": id_,
-            "conversation_id": known[key_of(one)].id if key_of(one) in known else "",
+            "account": one.inbound.account,
+            "dedup_key": one.sealed,
+            "message_id": one.id,
+            "conversation_id": known[key_of(one.inbound)].id if key_of(one.inbound) in known else "",
             "attempt": 1,
             "at": now,
-            "version": one.version,
+            "version": one.inbound.version,
         }
-        for id_, one in sorted(named, key=lambda pair: _receipt_key(pair[1]))
+        for one in sorted(named, key=_by_receipt)
     ]
-    ids = frozenset(id_ for id_, _ in named)
+    ids = frozenset(one.id for one in named)
     if _RECEIPTS.run(connection, rows) == len(rows):
         return ids
     accounts, keys = ([row[name] for row in rows] for name in ("account", "dedup_key"))
     return ids & set(_WHICH.run(connection, accounts=accounts, keys=keys).scalars())
 
 
-def _repeats(connection: Connection, inbounds: Sequence[Inbound]) -> dict[tuple[str, str], list[Accepted]]:
-    """What came of each repeat, by account and key. In the order of the keys, so that two processes that were sent the
-    same repeats never wait in a circle."""
+def _repeats(connection: Connection, known: Sequence[tuple[str, str]]) -> dict[tuple[str, str], list[Accepted]]:
+    """What came of each repeat, by account and sealed key. In the order of the keys, so that two processes that were
+    sent the same repeats never wait in a circle."""
     counted = defaultdict[tuple[str, str], list[Accepted]](list)
-    for account, key in sorted(map(_receipt_key, inbounds)):
+    for account, key in sorted(known):
         row = connection.execute(_REPEAT, {"a": account, "k": key}).one()
         counted[account, key].append(Accepted(row.message_id, row.conversation_id, row.attempt))
     return counted
 
 
-def _replied(connection: Connection, account: str, dedup_key: str) -> Delivered | None:
+def _replied(connection: Connection, account: str, sealed: str) -> Delivered | None:
     """What the turn of a message said first; None as long as there was no turn."""
     receipt = connection.execute(
         select(receipts.c.message_id, receipts.c.conversation_id, messages.c.seq, conversations.c.handled_seq)
         .join(messages, messages.c.id == receipts.c.message_id)
         .join(conversations, conversations.c.id == receipts.c.conversation_id)
-        .where(receipts.c.account == account, receipts.c.dedup_key == dedup_key)
+        .where(receipts.c.account == account, receipts.c.dedup_key == sealed)
     ).first()
     if receipt is None or receipt.handled_seq < receipt.seq:
         return None

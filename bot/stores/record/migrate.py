@@ -19,8 +19,11 @@ _HERE = Path(__file__).parent / "migrations"
 _LOCK = 8_246_113  # any number, the same in every process: one migrates, the others wait
 
 
-def migrate(engine: Engine) -> None:
-    """Upgrade to the newest version; does nothing where it is there already. Raises SettingError for a newer one."""
+def migrate(engine: Engine, secret: str = "") -> None:
+    """Upgrade to the newest version; does nothing where it is there already. Raises SettingError for a newer one.
+
+    secret: the deployment's, which old receipts are sealed with.
+    """
     with engine.begin() as connection:
         if is_migrated(connection):
             return
@@ -29,15 +32,15 @@ def migrate(engine: Engine) -> None:
         if (there := revision_of(connection)) and not knows(there):
             mend = "run the Yingda that made it, or a later one; or restore a backup into an empty record"
             raise SettingError(Mistake("record", 0, "schema", f"{there} was made by a newer Yingda", mend))
-        upgrade(connection)
+        upgrade(connection, secret=secret)
 
 
-def upgrade(connection: Connection, revision: str = "head") -> None:
+def upgrade(connection: Connection, revision: str = "head", secret: str = "") -> None:
     """The same within a transaction of the caller's, up to `revision`."""
     from alembic import command
 
     settings = _settings()
-    settings.attributes["connection"] = connection
+    settings.attributes |= {"connection": connection, "secret": secret}
     command.upgrade(settings, revision)
 
 

@@ -13,6 +13,7 @@ from bot.decisions import Effect
 from bot.messages import Author, Instant, Outbound, OutboxState, Owner
 from bot.stores.record import eventlog
 from bot.stores.record.database import Database
+from bot.stores.record.forgetting import is_forgotten
 from bot.stores.record.rows import conversation_of, locked, seen
 from bot.stores.record.tables import OPEN, conversations, messages, outbox
 from bot.turns import Delivered, Due, Happened
@@ -221,8 +222,12 @@ def _put_off(connection: Connection, ways: Mapping[_Route, Instant]) -> None:
 
 
 def _or_cancelled(one: Delivered, row: Any, talks: Mapping[str, Row[Any]]) -> Delivered:
-    """What the bot was about to say again is not said any more once a person has claimed the conversation."""
-    claimed = talks[row.conversation_id].owner == Owner.AGENT.value
+    """What the bot was about to say again is not said any more once a person has claimed the conversation; and nothing
+    to whoever was forgotten meanwhile, of whom no id at the platform is kept."""
+    talk = talks[row.conversation_id]
+    if is_forgotten(talk.handle):
+        return replace(one, platform_id="", state=OutboxState.CANCELLED if one.state in _AGAIN else one.state)
+    claimed = talk.owner == Owner.AGENT.value
     if one.state in _AGAIN and row.author == Author.BOT.value and claimed and row.effect is None:
         return replace(one, state=OutboxState.CANCELLED)
     return one

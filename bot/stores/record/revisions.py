@@ -19,10 +19,10 @@ _ANSWERED = ("offered", "sending", "sent", "in_doubt")
 NOTED, ANSWERED = "1", "answered"  # `edited` of a message: whether its earlier version was answered before
 
 
-def newest(connection: Connection, inbound: Inbound) -> Row[Any] | None:
+def newest(connection: Connection, inbound: Inbound, sealed: str) -> Row[Any] | None:
     """Take note of this version; the message in which the one before it stands, if that says something else. None if
-    this one or a later one is known, or if nothing is left of the one before."""
-    this = (receipts.c.account == inbound.account, receipts.c.dedup_key == inbound.dedup_key)
+    this one or a later one is known, or if nothing is left of the one before. sealed: its key, as receipts have it."""
+    this = (receipts.c.account == inbound.account, receipts.c.dedup_key == sealed)
     taken = connection.execute(
         update(receipts)
         .where(*this, receipts.c.version < inbound.version)
@@ -36,10 +36,10 @@ def newest(connection: Connection, inbound: Inbound) -> Row[Any] | None:
     return None if before is None or (before.text, before.kind, before.media) == says else before
 
 
-def withdraw(connection: Connection, inbound: Inbound) -> None:
+def withdraw(connection: Connection, inbound: Inbound, sealed: str) -> None:
     """Its author has deleted what is known under this key: the words go, an answer still to come is not given, and that
     it was there stays."""
-    this = (receipts.c.account == inbound.account, receipts.c.dedup_key == inbound.dedup_key)
+    this = (receipts.c.account == inbound.account, receipts.c.dedup_key == sealed)
     found = select(messages).join(receipts, receipts.c.message_id == messages.c.id).where(*this)
     before = connection.execute(found).first()
     if before is None:
@@ -67,9 +67,9 @@ def replace_words(connection: Connection, before: Row[Any], inbound: Inbound) ->
     connection.execute(this.values(version=conversations.c.version + 1))
 
 
-def follow(connection: Connection, inbound: Inbound, before: Row[Any], id_: str) -> None:
+def follow(connection: Connection, inbound: Inbound, sealed: str, before: Row[Any], id_: str) -> None:
     """The next version is compared with the new message."""
-    this = (receipts.c.account == inbound.account, receipts.c.dedup_key == inbound.dedup_key)
+    this = (receipts.c.account == inbound.account, receipts.c.dedup_key == sealed)
     connection.execute(update(receipts).where(*this).values(message_id=id_, conversation_id=before.conversation_id))
 
 

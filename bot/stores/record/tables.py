@@ -42,7 +42,7 @@ receipts = Table(
     "receipts",
     metadata,
     Column("account", String(40), primary_key=True),
-    Column("dedup_key", String(200), primary_key=True),
+    Column("dedup_key", String(200), primary_key=True),  # sealed: see sealing.py
     Column("message_id", String(32), nullable=False),
     Column("conversation_id", String(32), nullable=False),
     Column("attempt", Integer, nullable=False, default=1),

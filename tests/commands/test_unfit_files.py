@@ -1,0 +1,62 @@
+"""A SQLite file that cannot be the record is told with its mend, by every command and the doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from shop import deployment_in
+from typer.testing import CliRunner
+
+from bot.__main__ import app
+from bot.chinese import in_chinese
+from bot.errors import SettingError
+from bot.stores.record.database import Database
+from bot.stores.record.fitness import refuse_unfit
+
+
+def no_database(folder: Path) -> Path:
+    path = folder / "record.sqlite"
+    path.write_text("somebody's notes, much longer than the head of a database file would be " * 20, encoding="utf-8")
+    return path
+
+
+def damaged(folder: Path) -> Path:
+    path = folder / "record.sqlite"
+    path.write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 40)
+    return path
+
+
+def no_folder(folder: Path) -> Path:
+    return folder / "no" / "such" / "record.sqlite"
+
+
+def a_folder(folder: Path) -> Path:
+    path = folder / "record.sqlite"
+    path.mkdir()
+    return path
+
+
+KINDS = [(no_database, "no SQLite database"), (damaged, "no SQLite database"), (no_folder, "cannot be opened")]
+
+
+@pytest.mark.parametrize(("kind", "words"), [*KINDS, (a_folder, "cannot be opened")])
+def test_a_file_that_cannot_be_the_record_is_told_with_the_mend(tmp_path: Path, kind: object, words: str) -> None:
+    assert callable(kind)
+    ready = deployment_in(tmp_path, record=f"sqlite:///{kind(tmp_path)}")
+    database = Database(ready.config.record_url)
+    with pytest.raises(SettingError) as refused:
+        refuse_unfit(database.engine, ready.page)
+    database.close()
+    (mistake,) = refused.value.mistakes
+    assert words in mistake.wrong
+    assert mistake.line
+    assert in_chinese(mistake.wrong) != mistake.wrong
+    assert in_chinese(mistake.mend) != mistake.mend
+    for verb in (("run",), ("train",), ("say", "你好")):
+        ran = CliRunner().invoke(app, [*verb, "--config", str(tmp_path / "config.yaml")])
+        assert ran.exit_code == 78, ran.output
+        assert words in ran.stderr
+        assert "Traceback" not in ran.output
+    looked = CliRunner().invoke(app, ["doctor", "--config", str(tmp_path / "config.yaml"), "--language", "en"])
+    assert words in looked.stdout
