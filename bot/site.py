@@ -26,7 +26,7 @@ from bot.stores.record.health import RecordHealth
 from bot.stores.record.mailbox import RecordMailbox
 from bot.stores.record.staff import Staff
 from bot.stores.record.strays import RecordStrays
-from bot.web.front import Front, Rooms
+from bot.web.front import Front, Preparing, Rooms
 from bot.web.parts import (
     AccountPlace,
     CaseDesk,
@@ -50,8 +50,8 @@ EXPLAIN = {"twitter": explain_x, "wechat": explain_wechat}
 DEMO_FOLLOWERS = (Person("林晓", "13800000001", "zh"), Person("Grace Miller", "+447700900123", "en"))
 
 
-def front(yingda: Yingda) -> Front:
-    """The process's web application: webhooks, pages, and what runs beside them."""
+def front(yingda: Yingda, ready: Callable[[], None] = lambda: None) -> Front:
+    """The process's web application: webhooks, pages, and what runs beside them. ready: called once it can answer."""
     site = create_site(site_parts(yingda))
     room = webchat_room(yingda)
     answers = partial(yingda.database.read, yingda.database.now)
@@ -63,8 +63,11 @@ def front(yingda: Yingda) -> Front:
         "poller": partial(yingda.poller.run, yingda.nerve),
         "editions": partial(watch_editions, yingda.shelf),
         "webchat": room.lookout.run,
+        "notes": yingda.journey.written.take_over,
     }
-    return Front(Rooms((room, webhooks, probes), site), partial(take_up_edition, yingda.shelf), beside, yingda.close)
+    rooms = Rooms((room, webhooks, probes), site)
+    preparing = Preparing(partial(take_up_edition, yingda.shelf), ready)
+    return Front(rooms, lambda path: rooms.room(path) in (webhooks, probes), preparing, beside, yingda.close)
 
 
 def webchat_room(yingda: Yingda) -> WebChatRoom:

@@ -13,16 +13,17 @@ from typing import Annotated
 import httpx
 import typer
 
-from bot.app import assemble
+from bot.app import Yingda, assemble
 from bot.cases import Role
 from bot.commands.ground import DEFAULT, ConfigPath, deployment, deployment_with_channels, out, told_plainly
 from bot.commands.simulate import X_PATH, has
 from bot.commands.train import open_record
 from bot.config import Deployment, Listen, Simulator
-from bot.errors import Mistake, SettingError, Stale
+from bot.errors import Mistake, SettingError, Stale, Unavailable
 from bot.knowledge.editions import Edition
 from bot.knowledge.topics import Library
 from bot.site import DEMO_LOGIN, front
+from bot.standby import Standby
 from bot.stores.nerve import Nerve
 from bot.stores.record.database import Database
 from bot.stores.record.editions import RecordEditions
@@ -34,10 +35,14 @@ from bot.telemetry import set_up_logging
 from bot.web.serve import serve
 
 log = logging.getLogger(__name__)
+Reserve = Annotated[
+    bool,
+    typer.Option(help="Keep one more worker loaded (some 300 MB) that takes a dead one's place. 常备一个备用进程"),
+]
 Workers = Annotated[int, typer.Option("--workers", "-w", min=1, max=64, help="Worker processes. 工作进程数")]
 
 
-def command(config: ConfigPath = DEFAULT, workers: Workers = 1) -> None:
+def command(config: ConfigPath = DEFAULT, workers: Workers = 1, reserve: Reserve = True) -> None:
     """Start Yingda; in demo mode with a simulated WeChat and X. 启动；演示模式带微信与 X 模拟器"""
     with told_plainly():
         ready = deployment_with_channels(config)
@@ -51,7 +56,7 @@ def command(config: ConfigPath = DEFAULT, workers: Workers = 1) -> None:
             ready.config.listen.port,
             ready.config.nerve,
             lambda: prepare(ready),
-            lambda standing: children(ready, standing, workers),
+            lambda standing: children(ready, standing, workers, reserve=reserve),
             lambda standing: welcome(ready, standing.port),
         )
         raise typer.Exit(supervise(plan))
@@ -117,13 +122,11 @@ async def _demo_login(database: Database, ready: Deployment) -> None:
                 out.print(f"the demo login {login} was made by another process / 演示账号 {login} 已由另一进程创建")
 
 
-def children(ready: Deployment, standing: Standing, workers: int) -> Sequence[Child]:
+def children(ready: Deployment, standing: Standing, workers: int, *, reserve: bool = True) -> Sequence[Child]:
     """The processes to keep alive, and where people find them."""
     base = (sys.executable, "-m", "bot")
-    started = [
-        Child(f"worker {number + 1}", (*base, "worker", "--fd", str(standing.fd), "--nerve", standing.nerve))
-        for number in range(workers)
-    ]
+    serving = (*base, "worker", "--fd", str(standing.fd), "--nerve", standing.nerve)
+    started = [Child(f"worker {number + 1}", serving, reserve=reserve) for number in range(workers)]
     if ready.config.mode == "demo":
         started.append(Child("simulator", (*base, "simulator", "--port", str(standing.port))))
     return started
@@ -197,5 +200,15 @@ def worker(
     with told_plainly():
         ready = deployment(config)
         set_up_logging(ready.config.log, ready.config.secret)
-        yingda = assemble(ready, Database(ready.config.record_url), Nerve(nerve))
-    serve(front(yingda), fd, ready.config.listen.trusted_proxies)
+        yingda, standby = assemble(ready, Database(ready.config.record_url), Nerve(nerve)), Standby()
+    if not standby.called:
+        in_reserve(yingda, standby)
+    serve(front(yingda, standby.ready), fd, ready.config.listen.trusted_proxies)
+
+
+def in_reserve(yingda: Yingda, standby: Standby) -> None:
+    """Load all that answering needs and wait to be called: then only what was published since is to be loaded."""
+    with suppress(Unavailable):  # whoever is called then loads it, as soon as there is a record
+        asyncio.run(yingda.shelf.refresh())
+    standby.ready()
+    standby.wait()
