@@ -11,7 +11,6 @@ import logging
 import os
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,17 +23,17 @@ class FileNotes:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._file: FileIO | None = None
+        self._file = -1
 
     def keep(self, message_id: str) -> None:
         try:
-            self._opened().write(f"{message_id}\n".encode())
+            os.write(self._opened(), f"{message_id}\n".encode())
         except OSError as failed:
             log.debug("not noted, in doubt if this process is killed now (%s)", failed.strerror)
 
     def only(self, message_ids: Sequence[str]) -> None:
-        if self._file is not None:
-            self._file.truncate(0)
+        if self._file >= 0:
+            os.ftruncate(self._file, 0)
         for message_id in message_ids:
             self.keep(message_id)
 
@@ -49,18 +48,18 @@ class FileNotes:
 
     def close(self) -> None:
         """What stands there still is somebody else's to take over."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
-    def _opened(self) -> FileIO:
+    def _opened(self) -> int:
         """Locked before it has the name that others look for."""
-        if self._file is None:
+        if self._file < 0:
             self._folder.mkdir(parents=True, exist_ok=True)
-            name = self._folder / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
-            file = FileIO(name, "a")
+            new = self._folder / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+            file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            name.rename(name.with_suffix(".written"))
+            new.rename(new.with_suffix(".written"))
             self._file = file
         return self._file
 
