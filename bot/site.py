@@ -24,6 +24,7 @@ from bot.stores.record.board import Board
 from bot.stores.record.cases import Cases
 from bot.stores.record.health import RecordHealth
 from bot.stores.record.mailbox import RecordMailbox
+from bot.stores.record.pulse import RecordPulse
 from bot.stores.record.staff import Staff
 from bot.stores.record.strays import RecordStrays
 from bot.web.front import Front, Preparing, Rooms
@@ -54,8 +55,8 @@ def front(yingda: Yingda, ready: Callable[[], None] = lambda: None) -> Front:
     """The process's web application: webhooks, pages, and what runs beside them. ready: called once it can answer."""
     site = create_site(site_parts(yingda))
     room = webchat_room(yingda)
-    answers = partial(yingda.database.read, yingda.database.now)
-    probes = Probes(answers, partial(edition_of, yingda.shelf), yingda.config.metrics_token)
+    pulse = RecordPulse(yingda.database)
+    probes = Probes(pulse.answers, partial(edition_of, yingda.shelf), yingda.config.metrics_token)
     webhooks = Webhooks(yingda.journey, yingda.doors, yingda.config.deadline_seconds)
     beside: dict[str, Callable[[], Awaitable[None]]] = {
         "delivery": yingda.delivery.run,
@@ -63,6 +64,7 @@ def front(yingda: Yingda, ready: Callable[[], None] = lambda: None) -> Front:
         "poller": partial(yingda.poller.run, yingda.nerve),
         "editions": partial(watch_editions, yingda.shelf),
         "webchat": room.lookout.run,
+        "pulse": pulse.run,
         "notes": yingda.journey.written.take_over,
     }
     rooms = Rooms((room, webhooks, probes), site)

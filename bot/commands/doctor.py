@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from bot.stores.nerve import Nerve
 from bot.stores.record.database import Database
 from bot.stores.record.editions import RecordEditions
 from bot.stores.record.migrate import is_migrated
+from bot.stores.record.pulse import written
 from bot.supervisor import holder
 from bot.telemetry import counted_in
 
@@ -104,10 +106,13 @@ def _rasa(ready: Deployment) -> tuple[str, str | None]:
 
 
 async def _record(ready: Deployment) -> tuple[bool, Instant, int]:
+    """Also tries to write, if the tables are those of this version. Raises Unavailable."""
     ready.config.var.mkdir(parents=True, exist_ok=True)
     database = Database(ready.config.record_url)
     try:
         migrated = await database.read(is_migrated)
+        if migrated:
+            await database.write(partial(written, database))
         edition = await RecordEditions(database).active() if migrated else 0
         return migrated, await database.read(database.now), edition
     finally:
@@ -117,8 +122,9 @@ async def _record(ready: Deployment) -> tuple[bool, Instant, int]:
 async def _nerve(ready: Deployment) -> bool:
     if ready.config.nerve != "embedded":
         return await _answers(ready.config.nerve)
-    with EmbeddedValkey(ready.config.var) as url:
+    with suppress(OSError, SettingError), EmbeddedValkey(ready.config.var) as url:
         return await _answers(url)
+    return False
 
 
 async def _answers(url: str) -> bool:

@@ -6,8 +6,10 @@ import asyncio
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Annotated
 
 import httpx
@@ -32,9 +34,11 @@ from bot.stores.record.staff import Staff
 from bot.supervisor import Child, Plan, Standing, holder, listening
 from bot.supervisor import run as supervise
 from bot.telemetry import set_up_logging
+from bot.trouble import passes
 from bot.web.serve import serve
 
 log = logging.getLogger(__name__)
+WAIT = 3.0  # seconds between two looks for a record that does not answer
 Reserve = Annotated[
     bool,
     typer.Option(help="Keep one more worker loaded (some 300 MB) that takes a dead one's place. 常备一个备用进程"),
@@ -55,7 +59,7 @@ def command(config: ConfigPath = DEFAULT, workers: Workers = 1, reserve: Reserve
             ready.config.listen.host,
             ready.config.listen.port,
             ready.config.nerve,
-            lambda: prepare(ready),
+            partial(prepare, ready),
             lambda standing: children(ready, standing, workers, reserve=reserve),
             lambda standing: welcome(ready, standing.port),
         )
@@ -78,8 +82,29 @@ def taken_doors(ready: Deployment) -> list[Mistake]:
     return taken
 
 
+def await_record(ready: Deployment) -> None:
+    """Return once the record answers; until then a line every few seconds. Raises Unavailable when the patience that
+    is configured ends, and at once for what does not pass by itself."""
+    until = time.monotonic() + ready.config.record_wait_seconds
+    while True:
+        database = Database(ready.config.record_url)
+        try:
+            database.read_here(database.now)
+        except Unavailable as gone:
+            left = until - time.monotonic()
+            if left <= 0 or not passes(gone):
+                raise
+            log.warning("the record does not answer (%s); waiting for it, at most %.0f s more", gone.code, left)
+        else:
+            return
+        finally:
+            database.close()
+        time.sleep(min(WAIT, left))
+
+
 def prepare(ready: Deployment) -> None:
     """What must be there before any worker: tables, an edition, in demo mode somebody who can log in."""
+    await_record(ready)
     database = open_record(ready)
     try:
         if not asyncio.run(_readable(RecordEditions(database), Library(RecordParts(database).fetch))):

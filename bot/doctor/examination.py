@@ -20,6 +20,7 @@ from bot.doctor import public as public_side
 from bot.doctor.findings import Finding, Grade, Words
 from bot.errors import Mistake, SettingError, Unavailable
 from bot.messages import Instant
+from bot.trouble import of_record, of_system, passes
 
 THE_RECORD = Words("记录库", "the record")
 
@@ -28,7 +29,8 @@ THE_RECORD = Words("记录库", "the record")
 class Probes:
     """How the doctor reaches what it looks at.
 
-    clock: our time. record: whether it is migrated, its own time, the active edition; raises Unavailable. nerve:
+    clock: our time. record: whether it is migrated, its own time, the active edition, if it can be written; raises
+    Unavailable and OSError. nerve:
     whether it answers. entries: how many the knowledge base has; raises SettingError. doors: who runs here already (''
     if nobody) and the ports that others have taken. refused: requests refused since the last start, by account and
     code. rasa: the model that the active edition needs and the one that is served (see checks.rasa); None where engine
@@ -65,8 +67,10 @@ async def _inside(deployment: Deployment, probes: Probes) -> AsyncIterator[Findi
     """Record, nerve and knowledge base."""
     try:
         migrated, theirs, edition = await probes.record()
-    except Unavailable:
-        yield checks.record(None)
+    except OSError as refused:
+        yield checks.of_mistake(of_system(refused))
+    except Unavailable as gone:
+        yield checks.record(None) if passes(gone) else checks.of_mistake(of_record(gone))
     else:
         yield checks.record(migrated)
         yield checks.clock(probes.clock(), theirs, THE_RECORD)

@@ -361,3 +361,12 @@ standings = Table(
     _instant("error_at"),
     _instant("heard_at"),  # when a poll last came through
 )
+
+# Written again and again to see whether anything can be; as much as a few messages need.
+pulse = Table(
+    "pulse",
+    metadata,
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False),
+    Column("filling", Text, nullable=False),
+)
