@@ -342,7 +342,7 @@ class _Household:
                 log.warning("the embedded nerve ended; starting it again")
                 try:
                     valkey.ensure()
-                except SettingError as failed:  # it only saves work: go on without it, and look again
+                except (SettingError, OSError) as failed:  # it only saves work: go on without it, and look again
                     log.warning("%s", failed)
 
 

@@ -11,7 +11,7 @@ import os
 from bot.errors import Mistake, Unavailable
 
 BUSY = "SQLITE_BUSY"
-_RIGHTS = ("this user (uid {uid}) may not do that", "run as its owner, or give it to this user: chown {uid}")
+_RIGHTS = ("this user (uid {uid}) has no right to it", "run as its owner, or give it to this user: chown {uid}")
 _READ_ONLY = ("is on a file system that cannot be written", "name a folder that can be written, or mount it writable")
 _FULL = ("the disk is full", "free some space there; nothing else has to be done")
 _SYSTEM = {
