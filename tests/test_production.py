@@ -7,14 +7,17 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 import yaml
+from pages import on_free_ports
 from product import Product, ready_in
 from shop import ROOT
 from typer.testing import CliRunner
@@ -22,7 +25,6 @@ from typer.testing import CliRunner
 from bot.__main__ import app
 from bot.commands import new
 from bot.config import load
-from bot.services.loopback import free_port
 
 pytestmark = pytest.mark.long
 
@@ -56,7 +58,20 @@ def ran(folder: Path, command: str) -> list[str]:
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     assert done.returncode == 0, done.stdout + done.stderr
+    if words[1] == "new":
+        config = folder / "tea" / "config.yaml"
+        config.write_text(on_free_ports(config.read_text(encoding="utf-8")), encoding="utf-8")
     return done.stdout.splitlines()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def make_run_in_another_terminal() -> Iterator[None]:
+    """It has the ports of the shipped configuration; `make test` goes on beside it."""
+    with ExitStack() as held:
+        for port in (8080, 8081):
+            with suppress(OSError):  # then it really runs
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+        yield
 
 
 def test_the_commands_run_in_turn_and_print_what_is_shown(folder: Path) -> None:
@@ -92,11 +107,7 @@ def fresh(tmp_path: Path) -> Path:
 @pytest.fixture
 def running(fresh: Path) -> Iterator[Product]:
     """It runs as it is, on ports that are free here."""
-    config = (fresh / "config.yaml").read_text(encoding="utf-8")
-    config = config.replace("port: 8081", f"port: {free_port()}").replace("port: 8080", "port: 0")
-    port = re.search(r"simulator:\n  host: .*\n  port: (\d+)", config)
-    assert port
-    config = config.replace("127.0.0.1:8081", f"127.0.0.1:{port[1]}")
+    config = on_free_ports((fresh / "config.yaml").read_text(encoding="utf-8"))
     (fresh / "config.yaml").write_text(config, encoding="utf-8")
     with ready_in(fresh, fresh / "config.yaml") as product:
         yield product

@@ -12,6 +12,7 @@ from typing import Any
 
 from disks import fill, small_disk
 from ground import missing
+from pages import on_free_ports
 from typer.testing import CliRunner
 
 from bot.__main__ import app
@@ -28,6 +29,8 @@ KEEPS_NOTHING = {"check", "evaluate", "rasa export", "rasa import", "rasa serve"
 def made(folder: Path) -> Path:
     """A fresh deployment in which nothing ever ran."""
     assert CliRunner().invoke(app, ["new", str(folder)]).exit_code == 0
+    config = folder / "config.yaml"
+    config.write_text(on_free_ports(config.read_text(encoding="utf-8")), encoding="utf-8")
     return folder
 
 
