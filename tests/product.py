@@ -83,7 +83,7 @@ def ready_in(folder: Path, config: Path, workers: int = 1) -> Iterator[Product]:
     """Runs in `folder` with the configuration that is there; yields it once it answers."""
     with (folder / "run.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bot", "run", "--config", str(config), "--workers", str(workers)],
+            [sys.executable, "-m", "bot", "run", "--config", str(config), "--workers", str(workers), "--no-reserve"],
             cwd=folder,
             env=_environment(),
             stdin=subprocess.DEVNULL,
