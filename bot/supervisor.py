@@ -188,7 +188,10 @@ class _Life:
             self.over()
 
     def over(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._line)
+        """Nobody is at the other end any more."""
+        if self._line.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._line)
+            self._line.close()
 
 
 class _Household:
@@ -237,14 +240,13 @@ class _Household:
         self._door.close()
 
     async def _keep_alive(self, child: Child) -> None:
-        pause = FIRST_PAUSE
+        pause = 0.0
         while not self._stop.is_set():
             code, could_work = await self._live(child)
             if code is None:
                 return
-            pause = FIRST_PAUSE if could_work else pause
-            await self._after_death(child, code, 0.0 if could_work else pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause = 0.0 if could_work else max(FIRST_PAUSE, min(pause * 2, LONGEST_PAUSE))
+            await self._after_death(child, code, pause)
 
     async def _live(self, child: Child) -> tuple[int | None, bool]:
         """One life of a child: its exit code, or None if we ended it because we stop; and whether it ever could work.
