@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from disks import fill, small_disk
 from ground import missing
 from pages import on_free_ports
@@ -19,6 +20,7 @@ from bot.__main__ import app
 from bot.stores.record.database import Database
 from bot.stores.record.migrate import migrate
 
+pytestmark = pytest.mark.faults
 VERBS = Path(__file__).parent / "verbs.py"
 STRANGER = ["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups"]
 STRANGER += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]  # who may read all, and write nothing
