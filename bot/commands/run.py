@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import subprocess
 import sys
@@ -235,5 +236,7 @@ def in_reserve(yingda: Yingda, standby: Standby) -> None:
     """Load all that answering needs and wait to be called: then only what was published since is to be loaded."""
     with suppress(Unavailable):  # whoever is called then loads it, as soon as there is a record
         asyncio.run(yingda.shelf.refresh())
+    gc.collect()
+    gc.freeze()  # a moment less when it is called
     standby.ready()
     standby.wait()

@@ -8,7 +8,7 @@ from typing import Self
 
 import httpx
 
-PATIENCE = 0.5
+PATIENCE = 5.0  # seconds, WeChat's
 
 
 class Watch:
