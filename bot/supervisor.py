@@ -181,11 +181,11 @@ class _Life:
         self._line.call()
 
     def _listen(self) -> None:
-        if self._line.heard():
+        if not self._line.heard():
+            self.over()
+        elif not self.ready:  # one from the reserve says so again when it serves
             self.ready = True
             log.info("%s has everything loaded (pid %s)", self._name, self.process.pid)
-        else:
-            self.over()
 
     def over(self) -> None:
         """Nobody is at the other end any more."""

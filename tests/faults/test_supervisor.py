@@ -87,6 +87,7 @@ class House:
 def house(tmp_path: Path) -> Iterator[House]:
     home = House(tmp_path / "var").up()
     soon(lambda: len(home.workers()) == 2, "two workers")
+    soon(lambda: home.words().count("has everything loaded") == 2, "both can work")
     yield home
     home.process.kill()
     home.process.wait()
