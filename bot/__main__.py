@@ -82,7 +82,13 @@ def main() -> None:
     os.umask(NOBODY_ELSE)
     if sys.argv[1:2] == ["train"]:
         os.nice(_POLITE)
-    app()
+    from bot.commands.ground import told_plainly
+
+    try:
+        with told_plainly():
+            app()
+    except typer.Exit as end:
+        sys.exit(end.exit_code)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ from bot.services.encoders import own_encoder
 from bot.services.rasa import PROGRAM, Service, engine_on
 from bot.services.rasa.teacher import RasaTeacher
 from bot.stores.nerve import Nerve
+from bot.stores.notes import FileNotes
 from bot.stores.record.allowance import RecordAllowance
 from bot.stores.record.cases import Cases
 from bot.stores.record.codes import RecordCodes
@@ -231,12 +232,13 @@ def assemble(deployment: Deployment, database: Database, nerve: Nerve, stand: St
         | {"overheard": OverheardSkill(feeling(thinker))}
         | dict(stand.skills),
         Memory(config.desk.reopen_within_hours * 3600.0, config.language, POSTS),
+        shelf.ready,
     )
     bell = Bell(nerve)
     awake = asyncio.Event()
     around = Surroundings(desk_words(config, opening), bell.ring, awake.set)
-    lanes = 1 if database.sqlite else POSTGRES_WRITERS
-    journey = Journey(Record(intake, turns, lanes), mind, channels, around, clock)
+    notes, lanes = FileNotes(config.var / "notes"), 1 if database.sqlite else POSTGRES_WRITERS
+    journey = Journey(Record(intake, turns, notes, lanes), mind, channels, around, clock)
     sender = stand.sender or code_sender(config, supplies.allowance)
     link_codes = SendLinkCode(members, codes, sender, reach.words, terms, clock) if sender else None
     carriers: dict[str, Carrier] = {SendLinkCode.name: link_codes or NoGateway()}
@@ -250,7 +252,7 @@ def assemble(deployment: Deployment, database: Database, nerve: Nerve, stand: St
     )
     poller = Poller(Sources(polls_of(channels), RecordCursors(database), journey.take_in), clock)
     doors = {name: Door(kinds.get(name, "rehearsal"), channel) for name, channel in channels.items()}
-    closers = [members.close, thinker.shutdown, engine.close, database.close]
+    closers = [members.close, thinker.shutdown, engine.close, database.close, notes.close]
     return Yingda(config, database, nerve, shelf, journey, delivery, sweeper, poller, doors, members, clock, closers)
 
 

@@ -248,6 +248,7 @@ class Config(Settings):
     listen: Listen = Listen()
     var: Path = Path("var")
     record: DatabaseUrl = ""
+    record_wait_seconds: float = Field(30.0, ge=0, le=3600)
     nerve: NerveUrl = "embedded"
     secret: str = Field(min_length=16)
     knowledge_base: Path = Path("knowledge_base")

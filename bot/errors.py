@@ -128,4 +128,9 @@ class NotAllowed(YingdaError):
 
 
 class Unavailable(YingdaError):
-    """The record cannot be reached; nothing was accepted."""
+    """The record cannot be reached; nothing was accepted. `code` says how that was noticed, for bot.trouble: never
+    what was to be written."""
+
+    def __init__(self, code: str = "") -> None:
+        self.code = code
+        super().__init__(code)

@@ -14,7 +14,7 @@ from bot.decisions import HandOff
 from bot.errors import Unavailable
 from bot.intents.mind import Decided, Mind
 from bot.messages import NOWHERE, Cursor, Inbound, Instant, Limits, Outbound, OutboxState, Polled
-from bot.offers import LATE, Late, Offer, Written
+from bot.offers import LATE, Late, Notes, Offer, Written
 from bot.ports import Channel, Clock, Intake, Turns
 from bot.repeats import Repeats
 from bot.telemetry import count
@@ -28,10 +28,12 @@ MOST_AT_ONCE = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The record as the journey needs it. lanes: how many transactions it can write at once."""
+    """The record as the journey needs it. notes: what it is about to know. lanes: how many transactions it can write at
+    once."""
 
     intake: Intake
     turns: Turns
+    notes: Notes
     lanes: int = 1
 
 
@@ -58,7 +60,7 @@ class Journey:
         self._accept: Together[Inbound, Accepted] = Together(self._received, ACCEPTED_TOGETHER, record.lanes)
         self._commit: Together[TurnCommit, Committed] = Together(record.turns.commit, ACCEPTED_TOGETHER, record.lanes)
         self._offers: dict[str, Offer] = {}
-        self.written = Written(record.intake.written)
+        self.written = Written(record.intake.written, record.notes)
         self._repeats = Repeats(record.intake, record.turns, channels, mind, clock)
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -6,12 +6,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum, auto
+from typing import Protocol
 
 from bot.errors import Unavailable
 from bot.messages import Outbound
 
 log = logging.getLogger(__name__)
 GATHERED = 0.25
+TAKEN_OVER = 1.0  # seconds between two looks
 
 
 class Late(Enum):
@@ -73,18 +75,37 @@ class Offer:
             self.give(LATE)
 
 
+class Notes(Protocol):
+    """Remembers what was written until the record knows, past the death of this process."""
+
+    def keep(self, message_id: str) -> None:
+        """At once, waiting for nothing."""
+        ...
+
+    def only(self, message_ids: Sequence[str]) -> None:
+        """The record knows of all others."""
+        ...
+
+    async def take_over(self, write: Callable[[Sequence[str]], Awaitable[None]]) -> None:
+        """Give `write` what processes that are gone have left, and forget it when that returns."""
+        ...
+
+
 class Written:
     """Notes which responses were written to the platform's connections, a quarter of a second's worth at a time.
 
-    What a crash loses of it stands in doubt on the desk: that errs on the honest side.
+    `notes` has them meanwhile. What is lost all the same, with the machine, stands in doubt on the desk: that errs on
+    the honest side.
     """
 
-    def __init__(self, write: Callable[[Sequence[str]], Awaitable[None]]) -> None:
+    def __init__(self, write: Callable[[Sequence[str]], Awaitable[None]], notes: Notes) -> None:
         self._write = write
+        self._notes = notes
         self._gathered: list[str] = []
         self._task: asyncio.Task[None] | None = None
 
     def note(self, message_id: str) -> None:
+        self._notes.keep(message_id)
         self._gathered.append(message_id)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._later())
@@ -94,6 +115,13 @@ class Written:
         gathered, self._gathered = self._gathered, []
         if gathered:
             await self._write(gathered)
+            self._notes.only(self._gathered)
+
+    async def take_over(self) -> None:
+        """Again and again, until cancelled: write what others that are gone have left."""
+        while True:
+            await self._notes.take_over(self._write)
+            await asyncio.sleep(TAKEN_OVER)
 
     async def _later(self) -> None:
         while self._gathered:

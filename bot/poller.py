@@ -15,6 +15,7 @@ from bot.telemetry import count
 log = logging.getLogger(__name__)
 LOOK = 1.0
 LEASE = 120.0  # longer than a poll takes; a process that died is followed by another after this
+AWAY = 5.0
 AFTER_FAILURE = 15.0
 
 
@@ -69,6 +70,7 @@ class Poller:
                 await self.look(name)
             except Unavailable:
                 log.warning("the record is away; looking later")
+                self._due[name] = self._clock.now() + AWAY
             except Exception:
                 log.exception("a look failed; the next one tries again")
                 self._due[name] = self._clock.now() + AFTER_FAILURE

@@ -49,6 +49,7 @@ class Repeats:
             return None
         if accepted.attempt < LAST_ATTEMPT:
             return LATE
+        await self._mind.ready()
         text = self._mind.phrase("fetch.send_one", inbound.text)
         body = offer.render(_outbound(inbound, text))
         if accepted.attempt == LAST_ATTEMPT:

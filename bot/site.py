@@ -32,10 +32,11 @@ from bot.stores.record.board import Board
 from bot.stores.record.cases import Cases
 from bot.stores.record.health import RecordHealth
 from bot.stores.record.mailbox import RecordMailbox
+from bot.stores.record.pulse import RecordPulse
 from bot.stores.record.staff import Staff
 from bot.stores.record.strays import RecordStrays
 from bot.web.entrance import Entrance
-from bot.web.front import Front, Rooms
+from bot.web.front import Front, Preparing, Rooms
 from bot.web.login import KNOWN_DAYS
 from bot.web.parts import (
     AccountPlace,
@@ -63,12 +64,12 @@ SMS_LABEL = "短信 Text messages"
 DEMO_FOLLOWERS = (Person("林晓", "13800000001", "zh"), Person("Grace Miller", "+447700900123", "en"))
 
 
-def front(yingda: Yingda) -> Entrance:
-    """The process's web application: webhooks, pages, and what runs beside them."""
+def front(yingda: Yingda, ready: Callable[[], None] = lambda: None) -> Entrance:
+    """The process's web application: webhooks, pages, and what runs beside them. ready: called once it can answer."""
     site = create_site(site_parts(yingda))
     room = webchat_room(yingda)
-    answers = partial(yingda.database.read, yingda.database.now)
-    probes = Probes(answers, partial(edition_of, yingda.shelf), yingda.config.metrics_token)
+    pulse = RecordPulse(yingda.database)
+    probes = Probes(pulse.answers, partial(edition_of, yingda.shelf), yingda.config.metrics_token)
     webhooks = Webhooks(yingda.journey, yingda.doors, yingda.config.deadline_seconds)
     beside: dict[str, Callable[[], Awaitable[None]]] = {
         "delivery": yingda.delivery.run,
@@ -77,9 +78,12 @@ def front(yingda: Yingda) -> Entrance:
         "editions": partial(watch_editions, yingda.shelf),
         "webchat": room.lookout.run,
         "refusals": site.state.refusals.run,
+        "pulse": pulse.run,
+        "notes": yingda.journey.written.take_over,
     }
     rooms = Rooms((room, webhooks, probes), site)
-    whole = Front(rooms, partial(take_up_edition, yingda.shelf), beside, yingda.close)
+    preparing = Preparing(partial(take_up_edition, yingda.shelf), ready)
+    whole = Front(rooms, lambda path: rooms.room(path) in (webhooks, probes), preparing, beside, yingda.close)
     return Entrance(whole, yingda.config.listen.prefix, https=yingda.config.listen.https)
 
 

@@ -1,7 +1,10 @@
 """One process that starts the others and keeps them alive: the nerve, the workers, in demo mode the simulator.
 
     with var/run.lock and the socket: migrate ─> nerve ─> children, each started again when it dies
+    a worker dies ─> the one in reserve, which has everything loaded, takes its place; another is put in reserve
     SIGTERM, Ctrl-C ─> children drain (at most GRACE seconds), the nerve ends last ─> exit 0
+
+One that could answer is started again at once; one that dies while it starts, after a pause that grows.
 
 Children and the nerve are tethered: they end with this process even if it is killed with -9.
 """
@@ -18,11 +21,12 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bot.errors import Mistake, SettingError
+from bot.standby import LINE, Line
 from bot.stores.embedded import EmbeddedValkey
 from bot.tether import tethered
 
@@ -33,6 +37,7 @@ FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
 HEALTHY_AFTER = 30.0
 NERVE_LOOK = 0.5
+RESERVE_LOOK = 0.2
 CANNOT_START = 78  # sysexits.h EX_CONFIG: a child says that a person must mend a setting, trying again is useless
 
 log = logging.getLogger(__name__)
@@ -40,11 +45,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A process to keep alive. `env` is added to our own environment."""
+    """A process to keep alive. `env` is added to our own environment. reserve: whether another of the same command
+    waits to take its place, with everything loaded; it must know bot.standby."""
 
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
+    reserve: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +169,33 @@ def _empty_folder(folder: Path) -> Path:
     return folder
 
 
+class _Life:
+    """One process of a child, and our end of the line to it. ready: it has said that it can work."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process, line: Line) -> None:
+        self.process = process
+        self._name = name
+        self.ready = False
+        self._line = line
+        asyncio.get_running_loop().add_reader(line, self._listen)
+
+    def call(self) -> None:
+        self._line.call()
+
+    def _listen(self) -> None:
+        if not self._line.heard():
+            self.over()
+        elif not self.ready:  # one from the reserve says so again when it serves
+            self.ready = True
+            log.info("%s has everything loaded (pid %s)", self._name, self.process.pid)
+
+    def over(self) -> None:
+        """Nobody is at the other end any more."""
+        if self._line.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._line)
+            self._line.close()
+
+
 class _Household:
     """The children while they run. Stopped by a signal, or by a child that says it cannot start."""
 
@@ -173,14 +207,19 @@ class _Household:
         self._hurry = asyncio.Event()
         self._code = 0
         self._asked_at = 0.0
+        self._lives: dict[str, _Life] = {}
+        self._reserve: _Life | None = None
 
     async def keep(self, children: Sequence[Child], welcome: Coroutine[Any, Any, None]) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked_to_stop)
+        reserved = [child for child in children if child.reserve]
         async with asyncio.TaskGroup() as tasks:
             for child in children:
                 tasks.create_task(self._keep_alive(child))
+            if reserved:
+                tasks.create_task(self._keep_reserve(replace(reserved[0], name="the worker in reserve"), reserved))
             tasks.create_task(_first(welcome, self._stop))
             if self._valkey is not None:
                 tasks.create_task(self._keep_nerve(self._valkey))
@@ -203,38 +242,79 @@ class _Household:
         self._door.close()
 
     async def _keep_alive(self, child: Child) -> None:
-        clock, pause = asyncio.get_running_loop().time, FIRST_PAUSE
+        pause = 0.0
         while not self._stop.is_set():
-            began = clock()
-            code = await self._live(child)
+            code, could_work = await self._live(child)
             if code is None:
                 return
-            pause = FIRST_PAUSE if clock() - began > HEALTHY_AFTER else pause
+            pause = 0.0 if could_work else max(FIRST_PAUSE, min(pause * 2, LONGEST_PAUSE))
             await self._after_death(child, code, pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def _live(self, child: Child) -> int | None:
-        """One life of a child: its exit code, or None if we ended it because we stop."""
+    async def _live(self, child: Child) -> tuple[int | None, bool]:
+        """One life of a child: its exit code, or None if we ended it because we stop; and whether it ever could work.
+        Whoever has no line to tell it on could if he lived long."""
+        began = asyncio.get_running_loop().time()
         try:
-            process = await self._start(child)
+            life = self._from_reserve(child) or await self._start(child)
         except OSError as failed:
             log.warning("%s could not be started (%s)", child.name, failed.strerror)
-            return 1
-        if await _first(process.wait(), self._stop):
-            return process.returncode
-        await self._finish(child, process)
-        return None
+            return 1, False
+        self._lives[child.name] = life
+        life.call()
+        if await _first(life.process.wait(), self._stop):
+            life.over()
+            return life.process.returncode, life.ready or asyncio.get_running_loop().time() - began > HEALTHY_AFTER
+        await self._finish(child, life.process)
+        return None, True
 
-    async def _start(self, child: Child) -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(
-            *tethered(child.argv),
-            env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(self._counters), **child.env},
-            pass_fds=(self._door.fileno(),),
-            stdin=asyncio.subprocess.DEVNULL,
-            process_group=0,  # Ctrl-C in the terminal reaches us alone, and we tell them
-        )
+    def _from_reserve(self, child: Child) -> _Life | None:
+        """The process in reserve takes this child's place; also one that still loads is ahead of a new one."""
+        life = self._reserve
+        if not child.reserve or life is None or life.process.returncode is not None:
+            return None
+        self._reserve = None
+        log.info("%s is up: the one in reserve (pid %s)", child.name, life.process.pid)
+        return life
+
+    async def _start(self, child: Child) -> _Life:
+        line = Line()
+        counted = {"PROMETHEUS_MULTIPROC_DIR": str(self._counters), LINE: str(line.theirs)}
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *tethered(child.argv),
+                env={**os.environ, **counted, **child.env},
+                pass_fds=(self._door.fileno(), line.theirs),
+                stdin=asyncio.subprocess.DEVNULL,
+                process_group=0,  # Ctrl-C in the terminal reaches us alone, and we tell them
+            )
+        except OSError:
+            line.close()
+            raise
+        line.handed_over()
         log.info("%s is up (pid %s)", child.name, process.pid)
-        return process
+        return _Life(child.name, process, line)
+
+    async def _keep_reserve(self, child: Child, workers: Sequence[Child]) -> None:
+        """Put one in reserve whenever there is none; but who is to work starts first, and has the machine to himself.
+        It never ends the house: whatever keeps it from starting would be told of a worker as well."""
+        pause = FIRST_PAUSE
+        while await _first(asyncio.sleep(RESERVE_LOOK), self._stop):
+            life = self._reserve
+            if life is None and all(self._works(worker) for worker in workers):
+                with suppress(OSError):  # the next look tries again
+                    self._reserve = await self._start(child)
+            elif life is not None and life.process.returncode is not None:
+                self._reserve, pause = None, FIRST_PAUSE if life.ready else min(pause * 2, LONGEST_PAUSE)
+                log.warning("%s ended (%s)", child.name, _how(life.process.returncode))
+                await _first(asyncio.sleep(pause), self._stop)
+        if self._reserve is not None:
+            with suppress(ProcessLookupError):
+                self._reserve.process.kill()  # it does nothing that could be finished
+            await self._reserve.process.wait()
+
+    def _works(self, worker: Child) -> bool:
+        life = self._lives.get(worker.name)
+        return life is not None and life.ready and life.process.returncode is None
 
     async def _after_death(self, child: Child, code: int, pause: float) -> None:
         if code == CANNOT_START:
@@ -242,7 +322,8 @@ class _Household:
             self._code = CANNOT_START
             self._end()
             return
-        log.warning("%s ended (%s); starting it again in %.1f s", child.name, _how(code), pause)
+        when = f"in {pause:.1f} s" if pause else "at once"
+        log.warning("%s ended (%s); starting it again %s", child.name, _how(code), when)
         await _first(asyncio.sleep(pause), self._stop)
 
     async def _finish(self, child: Child, process: asyncio.subprocess.Process) -> None:
@@ -265,7 +346,7 @@ class _Household:
                 log.warning("the embedded nerve ended; starting it again")
                 try:
                     valkey.ensure()
-                except SettingError as failed:  # it only saves work: go on without it, and look again
+                except (SettingError, OSError) as failed:  # it only saves work: go on without it, and look again
                     log.warning("%s", failed)
 
 

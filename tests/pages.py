@@ -12,6 +12,7 @@ from pathlib import Path
 
 from shop import ROOT
 
+from bot.services.loopback import free_port
 from bot.stores.record.database import Database
 from bot.stores.record.editions import RecordEditions
 from bot.stores.record.migrate import migrate
@@ -74,7 +75,17 @@ def new_deployment(folder: Path, edition: tuple[str, bytes]) -> Path:
     asyncio.run(RecordEditions(database).publish(*edition, "tests", 0))
     database.close()
     shutil.copytree(ROOT / "knowledge_base", folder / "knowledge_base")
-    return Path(shutil.copy(ROOT / "config.yaml", folder))
+    config = folder / "config.yaml"
+    config.write_text(on_free_ports((ROOT / "config.yaml").read_text(encoding="utf-8")), encoding="utf-8")
+    return config
+
+
+def on_free_ports(config: str) -> str:
+    """The shipped configuration where Yingda, or anything else, has its ports already, as while `make run` runs."""
+    for port in ("8080", "8081"):
+        assert port in config
+        config = re.sub(rf"\b{port}\b", str(free_port()), config)
+    return config
 
 
 def prints_what_it_shows(page: str, folder: Path, edition: tuple[str, bytes]) -> None:

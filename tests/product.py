@@ -99,7 +99,7 @@ def serving_in(folder: Path, config: Path) -> Iterator[str]:
 def _process(folder: Path, config: Path, workers: int) -> Iterator[subprocess.Popen[bytes]]:
     with (folder / "run.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bot", "run", "--config", str(config), "--workers", str(workers)],
+            [sys.executable, "-m", "bot", "run", "--config", str(config), "--workers", str(workers), "--no-reserve"],
             cwd=folder,
             env=_environment(),
             stdin=subprocess.DEVNULL,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+from furnishing import QUICK, tables
 from ground import MovableClock
 
 from bot.app import Stand, Yingda, assemble
@@ -28,7 +29,6 @@ from bot.stores.record.board import Board
 from bot.stores.record.cases import Cases
 from bot.stores.record.database import Database
 from bot.stores.record.editions import RecordEditions
-from bot.stores.record.migrate import migrate
 from bot.stores.record.staff import Staff
 from bot.wording import new_id
 
@@ -75,7 +75,7 @@ class Shop:
         self.tea = RehearsalChannel("tea")
         self.square = RehearsalChannel("square")
         self.counter = RehearsalChannel("counter", RehearsalSettings(active=False))
-        self.staff = Staff(database, 12)
+        self.staff = Staff(database, 12, QUICK)
         self.cases = Cases(database)
         self.board = Board(database)
         self._runner = asyncio.Runner()
@@ -86,7 +86,7 @@ class Shop:
         return self._runner.run(coroutine)
 
     async def _open(self) -> Yingda:
-        migrate(self.database.engine)
+        tables(self.database.engine)
         editions = RecordEditions(self.database)
         if await editions.active() == 0:
             await editions.publish(*self._edition, "tests", 0)

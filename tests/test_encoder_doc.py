@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pages import on_free_ports
 from shop import ROOT
 
 from bot.simulators.embeddings import EmbeddingsService, Faults, simulator
@@ -47,7 +48,7 @@ def home(tmp_path: Path) -> Path:
     (tmp_path / "knowledge_base" / "shop.yaml").write_text(SMALL, encoding="utf-8")
     phrases = ROOT / "knowledge_base" / "phrases.yaml"
     (tmp_path / "knowledge_base" / "phrases.yaml").write_bytes(phrases.read_bytes())
-    config = (ROOT / "config.yaml").read_text(encoding="utf-8")
+    config = on_free_ports((ROOT / "config.yaml").read_text(encoding="utf-8"))
     config = config.replace("model: text-embedding-3-small", "model: letters-64")
     config = config.replace("dimensions: 1536", "dimensions: 64")
     (tmp_path / "config.yaml").write_text(config, encoding="utf-8")

@@ -7,14 +7,18 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 import yaml
+from pages import on_free_ports
 from people import Follower
 from product import ready_in, serving_in
 from shop import ROOT
@@ -23,7 +27,6 @@ from typer.testing import CliRunner
 from bot.__main__ import app
 from bot.commands import new
 from bot.config import load
-from bot.services.loopback import free_port
 from bot.site import DEMO_LOGIN
 
 pytestmark = pytest.mark.long
@@ -58,7 +61,20 @@ def ran(folder: Path, command: str) -> list[str]:
     )  # fmt: skip
     assert "Traceback" not in done.stderr
     assert done.returncode == 0, done.stdout + done.stderr
+    if words[1] == "new":
+        config = folder / "tea" / "config.yaml"
+        config.write_text(on_free_ports(config.read_text(encoding="utf-8")), encoding="utf-8")
     return done.stdout.splitlines()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def make_run_in_another_terminal() -> Iterator[None]:
+    """It has the ports of the shipped configuration; `make test` goes on beside it."""
+    with ExitStack() as held:
+        for port in (8080, 8081):
+            with suppress(OSError):  # then it really runs
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+        yield
 
 
 def test_the_commands_run_in_turn_and_print_what_is_shown(folder: Path) -> None:
@@ -91,19 +107,11 @@ def fresh(tmp_path: Path) -> Path:
     return tmp_path / "tea"
 
 
-def on_free_ports(config: Path) -> None:
-    text = config.read_text(encoding="utf-8")
-    text = text.replace("port: 8081", f"port: {free_port()}").replace("port: 8080", "port: 0")
-    port = re.search(r"simulator:\n  host: .*\n  port: (\d+)", text)
-    assert port
-    config.write_text(text.replace("127.0.0.1:8081", f"127.0.0.1:{port[1]}"), encoding="utf-8")
-
-
 def test_a_fresh_deployment_starts_answers_hands_over_and_leaves_the_demo_behind(fresh: Path) -> None:
     """For real: it trains its small base, and knows greetings and people though it knows nothing of the brand. Live
     mode starts on its database only once what demo mode left is taken out."""
     config = fresh / "config.yaml"
-    on_free_ports(config)
+    config.write_text(on_free_ports(config.read_text(encoding="utf-8")), encoding="utf-8")
     with ready_in(fresh, config) as product:
         someone = Follower(product, "小林")
         assert "小店" in "".join(line["text"] for line in someone.lines())

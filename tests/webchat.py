@@ -21,6 +21,7 @@ from typing import Any, Protocol, TypeVar
 
 import httpx
 import uvicorn
+from furnishing import QUICK, tables
 from product import ALWAYS_OPEN, eventually
 from shop import NOBODY, deployment_in
 
@@ -36,7 +37,6 @@ from bot.stores.record.board import Board
 from bot.stores.record.cases import Cases
 from bot.stores.record.database import Database
 from bot.stores.record.editions import RecordEditions
-from bot.stores.record.migrate import migrate
 from bot.stores.record.staff import Staff
 from bot.web.serve import settings
 from bot.wording import new_id
@@ -68,7 +68,7 @@ class Chats:
         self._url = f"sqlite:///{folder / 'record.sqlite'}"
         self._nerve = nerve
         self.database = Database(self._url)
-        migrate(self.database.engine)
+        tables(self.database.engine)
         settled(RecordEditions(self.database).publish(*edition, "tests", 0))
         self._port = free_port()
         self.start()
@@ -106,7 +106,7 @@ class Chats:
     # The desk
 
     def agent(self, name: str) -> StaffMember:
-        return settled(Staff(self.database, 12).add(name, name.title(), Role.AGENT, "a long password"))
+        return settled(Staff(self.database, 12, QUICK).add(name, name.title(), Role.AGENT, "a long password"))
 
     def cases(self) -> list[CaseLine]:
         return settled(Board(self.database).lines())

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -36,6 +37,7 @@ from bot.stores.record.demo import DemoLeftovers
 from bot.stores.record.editions import RecordEditions
 from bot.stores.record.fitness import refuse_unfit
 from bot.stores.record.migrate import is_migrated
+from bot.stores.record.pulse import written
 from bot.supervisor import holder
 from bot.telemetry import counted_in
 
@@ -134,11 +136,14 @@ def _rasa(ready: Deployment) -> tuple[str, str | None]:
 
 
 async def _record(ready: Deployment) -> tuple[bool, Instant, int]:
+    """Also tries to write, if the tables are those of this version. Raises Unavailable."""
     ready.config.var.mkdir(parents=True, exist_ok=True)
     database = Database(ready.config.record_url)
     try:
         await asyncio.to_thread(refuse_unfit, database.engine, ready.page)
         migrated = await database.read(is_migrated)
+        if migrated:
+            await database.write(partial(written, database))
         edition = await RecordEditions(database).active() if migrated else 0
         return migrated, await database.read(database.now), edition
     finally:
@@ -148,8 +153,9 @@ async def _record(ready: Deployment) -> tuple[bool, Instant, int]:
 async def _nerve(ready: Deployment) -> str:
     if ready.config.nerve != "embedded":
         return await _trouble(ready.config.nerve)
-    with EmbeddedValkey(ready.config.var) as url:
+    with suppress(OSError, SettingError), EmbeddedValkey(ready.config.var) as url:
         return await _trouble(url)
+    return "unreachable"
 
 
 async def _trouble(url: str) -> str:

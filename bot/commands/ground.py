@@ -10,11 +10,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from sqlalchemy.exc import DBAPIError
 
 from bot.chinese import told
 from bot.commands.privacy import make_private
 from bot.config import Deployment, load
-from bot.errors import SettingError, Unavailable
+from bot.errors import Mistake, SettingError, Unavailable
+from bot.stores.record.database import code_of
+from bot.trouble import of_record, of_system
 
 out = Console(highlight=False, soft_wrap=True, emoji=False)  # tea.yaml:100: is a place, and no emoji
 err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
@@ -29,20 +32,26 @@ DEFAULT = Path("config.yaml")
 
 @contextmanager
 def told_plainly(code: int = CANNOT_START) -> Iterator[None]:
-    """A mistake in a setting or file is told with its mend, and ends the verb with `code`."""
+    """A mistake in a setting or file is told with its mend, and ends the verb with `code`; so is whatever the system or
+    the database refuses. Around every verb (bot.__main__), and within those that have a code of their own."""
     try:
         yield
     except SettingError as wrong:
-        for mistake in wrong.mistakes:
-            err.print(f"✗ {told(mistake, spoken())}", markup=False)
+        _tell(*wrong.mistakes)
         raise typer.Exit(code) from wrong
-    except Unavailable as gone:
-        err.print(
-            f"✗ the record cannot be reached ({gone}); is `record:` right and the database running? / "
-            "连不上数据库：请检查 `record:` 以及数据库是否在运行",
-            markup=False,
-        )
+    except (Unavailable, DBAPIError) as gone:
+        _tell(of_record(gone if isinstance(gone, Unavailable) else Unavailable(code_of(gone))))
         raise typer.Exit(1) from gone
+    except BrokenPipeError:
+        raise  # whoever read what we print has read enough
+    except OSError as refused:
+        _tell(of_system(refused))
+        raise typer.Exit(code) from refused
+
+
+def _tell(*mistakes: Mistake) -> None:
+    for mistake in mistakes:
+        err.print(f"✗ {told(mistake, spoken())}", markup=False)
 
 
 def spoken() -> str:

@@ -3,43 +3,54 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Annotated
 
 import httpx
 import typer
 
-from bot.app import assemble
+from bot.app import Yingda, assemble
 from bot.cases import Role
 from bot.commands.ground import DEFAULT, ConfigPath, deployment, deployment_with_channels, out, told_plainly
 from bot.commands.leave_demo import refuse_the_other_mode
 from bot.commands.simulate import X_PATH, has
 from bot.commands.train import open_record
 from bot.config import Deployment, Listen, Simulator
-from bot.errors import Mistake, SettingError, Stale
+from bot.errors import Mistake, SettingError, Stale, Unavailable
 from bot.knowledge.editions import Edition
 from bot.knowledge.topics import Library
 from bot.origins import reached
 from bot.site import DEMO_LOGIN, DEMO_STAFF, front
+from bot.standby import Standby
 from bot.stores.nerve import Nerve
 from bot.stores.record.database import Database
 from bot.stores.record.editions import RecordEditions
+from bot.stores.record.fitness import refuse_unfit
 from bot.stores.record.parts import RecordParts
 from bot.stores.record.staff import Staff
 from bot.supervisor import Child, Plan, Standing, holder, listening
 from bot.supervisor import run as supervise
 from bot.telemetry import set_up_logging
+from bot.trouble import passes
 from bot.web.serve import Patience, serve
 
 log = logging.getLogger(__name__)
+WAIT = 3.0  # seconds between two looks for a record that does not answer
+Reserve = Annotated[
+    bool,
+    typer.Option(help="Keep one more worker loaded (some 300 MB) that takes a dead one's place. 常备一个备用进程"),
+]
 Workers = Annotated[int, typer.Option("--workers", "-w", min=1, max=64, help="Worker processes. 工作进程数")]
 
 
-def command(config: ConfigPath = DEFAULT, workers: Workers = 1) -> None:
+def command(config: ConfigPath = DEFAULT, workers: Workers = 1, reserve: Reserve = True) -> None:
     """Start Yingda; in demo mode with a simulated WeChat and X. 启动；演示模式带微信与 X 模拟器"""
     with told_plainly():
         ready = deployment_with_channels(config)
@@ -52,8 +63,8 @@ def command(config: ConfigPath = DEFAULT, workers: Workers = 1) -> None:
             ready.config.listen.host,
             ready.config.listen.port,
             ready.config.nerve,
-            lambda: prepare(ready),
-            lambda standing: children(ready, standing, workers),
+            partial(prepare, ready),
+            lambda standing: children(ready, standing, workers, reserve=reserve),
             lambda standing: welcome(ready, standing.port),
         )
         raise typer.Exit(supervise(plan))
@@ -75,9 +86,30 @@ def taken_doors(ready: Deployment) -> list[Mistake]:
     return taken
 
 
+def await_record(ready: Deployment) -> None:
+    """Return once the record answers; until then a line every few seconds. Raises Unavailable when the patience that
+    is configured ends, and at once for what does not pass by itself."""
+    until = time.monotonic() + ready.config.record_wait_seconds
+    while True:
+        database = Database(ready.config.record_url)
+        try:
+            refuse_unfit(database.engine, ready.page)
+        except Unavailable as gone:
+            left = until - time.monotonic()
+            if left <= 0 or not passes(gone):
+                raise
+            log.warning("the record does not answer (%s); waiting for it, at most %.0f s more", gone.code, left)
+        else:
+            return
+        finally:
+            database.close()
+        time.sleep(min(WAIT, left))
+
+
 def prepare(ready: Deployment) -> None:
     """What must be there before any worker: tables, an edition, in demo mode somebody who can log in. Raises
     SettingError for a database that ran in the other mode."""
+    await_record(ready)
     database = open_record(ready)
     try:
         refuse_the_other_mode(ready, database)
@@ -121,14 +153,13 @@ async def _demo_login(database: Database, ready: Deployment) -> None:
                 out.print(f"the demo login {login} was made by another process / 演示账号 {login} 已由另一进程创建")
 
 
-def children(ready: Deployment, standing: Standing, workers: int) -> Sequence[Child]:
+def children(ready: Deployment, standing: Standing, workers: int, *, reserve: bool = True) -> Sequence[Child]:
     """The processes to keep alive, and where people find them."""
     base = (sys.executable, "-m", "bot")
     # Only the embedded server's socket: another address may hold a password, and the list of processes shows it to all.
     told = ("--nerve", standing.nerve) if ready.config.nerve == "embedded" else ()
-    started = [
-        Child(f"worker {number + 1}", (*base, "worker", "--fd", str(standing.fd), *told)) for number in range(workers)
-    ]
+    serving = (*base, "worker", "--fd", str(standing.fd), *told)
+    started = [Child(f"worker {number + 1}", serving, reserve=reserve) for number in range(workers)]
     if ready.config.mode == "demo":
         started.append(Child("simulator", (*base, "simulator", "--port", str(standing.port))))
     return started
@@ -196,6 +227,19 @@ def worker(
     with told_plainly():
         ready = deployment(config)
         set_up_logging(ready.config.log, ready.config.secret)
-        yingda = assemble(ready, Database(ready.config.record_url), Nerve(nerve or ready.config.nerve))
+        database = Database(ready.config.record_url)
+        yingda, standby = assemble(ready, database, Nerve(nerve or ready.config.nerve)), Standby()
+    if not standby.called:
+        in_reserve(yingda, standby)
     listen = ready.config.listen
-    serve(front(yingda), fd, listen.trusted_proxies, Patience(connections=listen.connections))
+    serve(front(yingda, standby.ready), fd, listen.trusted_proxies, Patience(connections=listen.connections))
+
+
+def in_reserve(yingda: Yingda, standby: Standby) -> None:
+    """Load all that answering needs and wait to be called: then only what was published since is to be loaded."""
+    with suppress(Unavailable):  # whoever is called then loads it, as soon as there is a record
+        asyncio.run(yingda.shelf.refresh())
+    gc.collect()
+    gc.freeze()  # a moment less when it is called
+    standby.ready()
+    standby.wait()

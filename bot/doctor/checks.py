@@ -22,15 +22,16 @@ WEB_PORTS = {"http": 80, "https": 443}
 
 def setting_mistakes(error: SettingError) -> list[Finding]:
     """One finding per mistake in a file that a person wrote."""
-    return [_mistake(mistake) for mistake in error.mistakes]
+    return [of_mistake(mistake) for mistake in error.mistakes]
 
 
 def setting_warnings(mistakes: Sequence[Mistake]) -> list[Finding]:
     """The same of what is allowed and was hardly meant."""
-    return [replace(_mistake(mistake), grade=Grade.WARN) for mistake in mistakes]
+    return [replace(of_mistake(mistake), grade=Grade.WARN) for mistake in mistakes]
 
 
-def _mistake(mistake: Mistake) -> Finding:
+def of_mistake(mistake: Mistake) -> Finding:
+    """With its place, in both languages."""
     place = f"{mistake.file}:{mistake.line}" if mistake.line else mistake.file
     where = f"{place}: {mistake.key}: "
     return fail(
@@ -131,7 +132,7 @@ def doors(running: str, taken: Sequence[Mistake]) -> list[Finding]:
     """The ports that Yingda listens on. `running`: its process, if it runs now."""
     if running:
         return [ok(f"应答正在运行（{running}）", f"Yingda is running ({running})")]
-    return [_mistake(mistake) for mistake in taken] or [ok("所需端口空闲", "the ports it needs are free")]
+    return [of_mistake(mistake) for mistake in taken] or [ok("所需端口空闲", "the ports it needs are free")]
 
 
 def is_simulator(config: Config, api_url: str) -> bool:

@@ -28,6 +28,7 @@ from bot.members.senders import GATEWAY
 from bot.members.senders import explain as explain_sms
 from bot.messages import Instant
 from bot.stores.record.demo import DemoLeftovers
+from bot.trouble import of_record, of_system, passes
 from bot.wording import http_date
 
 THE_RECORD = Words("记录库", "the record")
@@ -37,15 +38,15 @@ THE_RECORD = Words("记录库", "the record")
 class Probes:
     """How the doctor reaches what it looks at.
 
-    clock: our time. record: whether it is migrated, its own time, the active edition; raises Unavailable, and
-    SettingError for what a person must mend. nerve: why it does not serve us, '' if it does. entries: how many the
-    knowledge base has; raises SettingError. doors: who runs here already ('' if nobody) and the ports that others have
-    taken. refused: requests refused since the last start, by account and code. rasa: the model that the active edition
-    needs and the one that is served (see checks.rasa); None where engine `rasa` is not configured. encoder: what
-    checks.encoder asks for; None for the bundled one. demo: what demo mode left in the database, and whether the active
-    edition speaks for the demo brand; None in demo mode. python: its version. standings: how senders fare, by the names
-    of accounts and of the gateway; None where nobody knows. readable: what others on this machine can read of what is
-    kept.
+    clock: our time. record: whether it is migrated, its own time, the active edition, if it can be written; raises
+    Unavailable, OSError, and SettingError for what a person must mend. nerve: why it does not serve us, '' if it does.
+    entries: how many the knowledge base has; raises SettingError. doors: who runs here already ('' if nobody) and the
+    ports that others have taken. refused: requests refused since the last start, by account and code. rasa: the model
+    that the active edition needs and the one that is served (see checks.rasa); None where engine `rasa` is not
+    configured. encoder: what checks.encoder asks for; None for the bundled one. demo: what demo mode left in the
+    database, and whether the active edition speaks for the demo brand; None in demo mode. python: its version.
+    standings: how senders fare, by the names of accounts and of the gateway; None where nobody knows. readable: what
+    others on this machine can read of what is kept.
     """
 
     clock: Callable[[], Instant]
@@ -93,8 +94,10 @@ async def _record(probes: Probes) -> list[Finding]:
         migrated, theirs, edition = await probes.record()
     except SettingError as mistaken:
         return checks.setting_mistakes(mistaken)
-    except Unavailable:
-        return [checks.record(None)]
+    except OSError as refused:
+        return [checks.of_mistake(of_system(refused))]
+    except Unavailable as gone:
+        return [checks.record(None) if passes(gone) else checks.of_mistake(of_record(gone))]
     found = [checks.record(migrated), checks.clock(probes.clock(), theirs, THE_RECORD), checks.edition(edition)]
     if migrated and probes.demo is not None:
         found += checks.demo_record(*await probes.demo())

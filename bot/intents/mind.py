@@ -56,7 +56,8 @@ class Memory:
 
 
 class Mind:
-    """Understands and decides; writes nothing. `understand` gathers the texts of many conversations."""
+    """Understands and decides; writes nothing. `understand` gathers the texts of many conversations. `ready` returns
+    once there is an edition to decide by."""
 
     def __init__(
         self,
@@ -64,7 +65,9 @@ class Mind:
         edition: Callable[[], Edition],
         skills: Mapping[str, Skill],
         memory: Memory,
+        ready: Callable[[], Awaitable[None]],
     ) -> None:
+        self.ready = ready
         self._understand = understand
         self._edition = edition
         self._skills = skills
@@ -72,6 +75,7 @@ class Mind:
 
     async def decide(self, work: Work, now: Instant) -> Decided:
         """The decision on one message. Raises whatever a skill or engine raises, and TimeoutError for an overrun."""
+        await self.ready()
         edition = self._edition()
         turn = await self._turn(work, edition, now)
         overheard = work.conversation.overheard

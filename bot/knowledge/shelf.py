@@ -26,12 +26,17 @@ class Shelf:
         self._library = Library(fetch)
         self._edition: Edition | None = None
         self._refreshing = asyncio.Lock()
+        self._looked = asyncio.Event()
 
     def current(self) -> Edition:
         """The edition to answer from. Raises LookupError while none was taken up."""
         if self._edition is None:
             raise LookupError("no edition has been taken up yet; publish one with `yingda train`")
         return self._edition
+
+    async def ready(self) -> None:
+        """Wait until it is known what to answer from."""
+        await self._looked.wait()
 
     async def refresh(self) -> bool:
         """Take up the active edition if it is another one than ours; whether we did.
@@ -43,11 +48,13 @@ class Shelf:
         async with self._refreshing:
             number = await self._editions.active()
             if number == 0 or (self._edition is not None and self._edition.number == number):
+                self._looked.set()
                 return False
             content, model = await self._editions.load(number)
             edition = await asyncio.to_thread(_read, number, content, self._library)
             await asyncio.to_thread(self._take_up, number, model)
             self._edition = edition
+            self._looked.set()
             return True
 
 

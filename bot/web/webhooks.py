@@ -105,8 +105,8 @@ class Webhooks:
         """Even a quick answer may come too late: under load a request waits long before anybody reads it."""
         gone = _gone(receive)
         await _respond(send, response)
-        if not gone:
-            self._journey.written.note(offer.message_id)
+        if not gone:  # noted in the loop's next round: in this one the bytes may still be on their way to the system
+            asyncio.get_running_loop().call_soon(self._journey.written.note, offer.message_id)
 
     def _door(self, path: str) -> Door | None:
         kind, _, account = path.strip("/").partition("/")

@@ -6,14 +6,18 @@ import asyncio
 import signal
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import redis
 from cluster import Cluster
 from fleet import Household, answering
 from storm import Fault, Stage
 
 from bot.simulators.wechat.faults import Faults
+
+IN_RESERVE = "the worker in reserve has everything loaded"
 
 
 def kill_worker(number: int) -> Fault:
@@ -51,6 +55,48 @@ async def kill_children(stage: Stage) -> None:
     for child in [*house.children(" worker ")[:1], *house.children("valkey-server")[:1]]:
         child.kill()
     await asyncio.sleep(1.0)
+
+
+def keep_killing(times: int, every: float) -> Fault:
+    """All workers and the nerve at once, every third time what is kept in reserve as well; however busy the machine."""
+
+    async def fault(stage: Stage) -> None:
+        for turn in range(times):
+            await asyncio.sleep(every)
+            await asyncio.to_thread(_kill, stage, turn % 3 == 2)
+
+    return fault
+
+
+def keep_killing_the_whole(times: int, every: float) -> Fault:
+    """All workers and the nerve at once, whenever one is in reserve, so that a busy machine has time to load it."""
+
+    async def fault(stage: Stage) -> None:
+        for turn in range(times):
+            await asyncio.sleep(every)
+            await asyncio.to_thread(_loaded, stage.fleet.log, turn + 1)
+            await asyncio.to_thread(_kill, stage, False)
+
+    return fault
+
+
+def _loaded(log: Path, times: int) -> None:
+    while log.read_text(errors="replace").count(IN_RESERVE) < times:
+        time.sleep(0.2)
+
+
+def _kill(stage: Stage, reserve_too: bool) -> None:
+    house = stage.fleet
+    assert isinstance(house, Household)
+    for child in _victims(house, reserve_too):
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+
+
+def _victims(house: Household, reserve_too: bool) -> list[psutil.Process]:
+    """The one in reserve was started last."""
+    workers = sorted(house.children(" worker "), key=psutil.Process.create_time)
+    return [*(workers if reserve_too else workers[: len(house.workers)]), *house.children("valkey-server")]
 
 
 async def kill_nerve(stage: Stage) -> None:

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import SettingError
+from bot.standby import Standby
 from bot.supervisor import Child, Plan, Standing, run
 from bot.telemetry import set_up_logging
 from bot.web.serve import serve
+
+STANDBY = Standby()
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -23,6 +26,7 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         while True:
             message = await receive()
             await send({"type": f"{message['type']}.complete"})
+            STANDBY.ready()
             if message["type"] == "lifespan.shutdown":
                 return
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
@@ -42,7 +46,8 @@ def keep_house(var: Path, workers: str, port: int) -> int:
         if not workers.isdigit():
             return [Child("bad child", (sys.executable, __file__, "ends", workers.removeprefix("ends-")))]
         argv = (sys.executable, __file__, "worker", str(standing.fd))
-        return [Child(f"worker {number}", argv, {"NUMBER": str(number)}) for number in range(int(workers))]
+        spare = os.environ.get("RESERVE") == "yes"
+        return [Child(f"worker {n}", argv, {"NUMBER": str(n)}, reserve=spare) for n in range(int(workers))]
 
     try:
         return run(Plan(var, "127.0.0.1", port, "embedded", migrate, children))
@@ -54,6 +59,9 @@ def keep_house(var: Path, workers: str, port: int) -> int:
 if __name__ == "__main__":
     set_up_logging()
     if sys.argv[1] == "worker":
+        if not STANDBY.called:
+            STANDBY.ready()
+            STANDBY.wait()
         serve(app, int(sys.argv[2]))
     elif sys.argv[1] == "ends":
         sys.exit(int(sys.argv[2]))

@@ -98,6 +98,12 @@ class Ledger:
         receipts_of = ((one, self.receipt_of(one)) for one in harvest.pushed if one.delivery.reply is None)
         return sum(receipt is not None and receipt.message_id in passive for _, receipt in receipts_of)
 
+    def doubted_though_seen(self, harvest: Harvest) -> int:
+        """Replies that stand in doubt and that the platform had as a response: nobody need look at them."""
+        doubted = {row.answers for rows in self.outbox.values() for row in rows if row.state == "in_doubt"}
+        answered = (self.receipt_of(one) for one in harvest.pushed if one.delivery.reply)
+        return sum(receipt is not None and receipt.message_id in doubted for receipt in answered)
+
     def numbered_without_gaps(self, id_: str) -> None:
         talk = self.talks[id_]
         assert [row.seq for row in self.messages[id_]] == list(range(1, talk.seq + 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -86,6 +87,7 @@ class House:
 def house(tmp_path: Path) -> Iterator[House]:
     home = House(tmp_path / "var").up()
     soon(lambda: len(home.workers()) == 2, "two workers")
+    soon(lambda: home.words().count("has everything loaded") == 2, "both can work")
     yield home
     home.process.kill()
     home.process.wait()
@@ -96,10 +98,46 @@ def test_a_killed_worker_is_replaced_and_the_house_says_so(house: House) -> None
     before["0"].kill()
     after = soon(lambda: house.replaced(before["0"]), "worker 0 again")
     assert after["1"].pid == before["1"].pid
-    assert "worker 0 ended (killed by SIGKILL); starting it again in 0.2 s" in house.words()
+    assert "worker 0 ended (killed by SIGKILL); starting it again at once" in house.words()
     before["1"].suspend()
     soon(lambda: house.get() == str(after["0"].pid), "the new worker answers")
     before["1"].resume()
+
+
+@pytest.fixture
+def reserved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """With one more worker in reserve."""
+    monkeypatch.setenv("RESERVE", "yes")
+    home = House(tmp_path / "var").up()
+    soon(lambda: home.words().count(LOADED) == 1, "one in reserve")
+    yield home
+    home.process.kill()
+    home.process.wait()
+
+
+LOADED = "the worker in reserve has everything loaded"
+
+
+def test_whoever_is_in_reserve_takes_the_place_of_a_killed_worker_and_another_takes_his(reserved: House) -> None:
+    pids = {name: int(pid) for name, pid in re.findall(r"supervisor: (.+) is up \(pid (\d+)\)", reserved.words())}
+    in_reserve = pids["the worker in reserve"]
+    psutil.Process(pids["worker 1"]).kill()
+    soon(lambda: f"worker 1 is up: the one in reserve (pid {in_reserve})" in reserved.words(), "worker 1 again")
+    soon(lambda: reserved.words().count(LOADED) == 2, "another in reserve")
+    psutil.Process(pids["worker 0"]).suspend()
+    assert reserved.get() == str(in_reserve)
+
+
+def test_a_reserve_that_dies_is_replaced_and_ends_with_the_house(reserved: House) -> None:
+    last = max(reserved.family(), key=psutil.Process.create_time)
+    last.kill()
+    soon(lambda: reserved.words().count(LOADED) == 2, "another in reserve")
+    family = reserved.family()
+    assert len(family) == 4
+    reserved.process.terminate()
+    assert reserved.process.wait(5) == 0
+    _, alive = psutil.wait_procs(family, timeout=3)
+    assert alive == []
 
 
 def test_a_killed_nerve_is_replaced_at_the_same_address(house: House) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -91,16 +92,30 @@ def _transaction(engine: Engine, work: Callable[[Connection], T], again: bool = 
     """Two transactions that wait for each other are rare: locks are taken in one order. The one that PostgreSQL gives
     up has written nothing and is run again, once."""
     try:
-        with engine.begin() as connection:
+        with reached(), engine.begin() as connection:
             return work(connection)
-    except (OperationalError, InterfaceError) as gone:
-        if again and getattr(gone.orig, "sqlstate", None) == DEADLOCK:
+    except Unavailable as gone:
+        if again and gone.code == DEADLOCK:
             return _transaction(engine, work, again=False)
-        raise Unavailable(type(gone.orig).__name__) from gone
-    except DBAPIError as failed:
-        if failed.connection_invalidated or getattr(failed.orig, "sqlstate", None) in _NOT_NOW:
-            raise Unavailable(type(failed.orig).__name__) from failed
         raise
+
+
+@contextmanager
+def reached() -> Iterator[None]:
+    """Whatever keeps the record from being reached is raised as Unavailable, with its code."""
+    try:
+        yield
+    except DBAPIError as failed:
+        gone = isinstance(failed, OperationalError | InterfaceError) or failed.connection_invalidated
+        if gone or code_of(failed) in _NOT_NOW:
+            raise Unavailable(code_of(failed)) from failed
+        raise
+
+
+def code_of(failed: DBAPIError) -> str:
+    """The database's own name for what failed."""
+    known = (getattr(failed.orig, name, None) for name in ("sqlite_errorname", "sqlstate"))
+    return next((str(code) for code in known if code), type(failed.orig).__name__)
 
 
 def _engine(url: str, size: int, *, immediate: bool) -> Engine:

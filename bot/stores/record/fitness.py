@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.errors import Mistake, SettingError, Unavailable
 from bot.files import Page
+from bot.stores.record.database import code_of
 from bot.stores.record.migrate import is_migrated
 from bot.stores.record.tables import metadata
 
@@ -39,7 +40,7 @@ def refuse_unfit(engine: Engine, page: Page) -> None:
             mistake = _unfit(connection, page) if engine.dialect.name == "postgresql" else None
     except DBAPIError as refused:
         known = refusal(refused, page)
-        raise (SettingError(known) if known else Unavailable(type(refused.orig).__name__)) from refused
+        raise (SettingError(known) if known else Unavailable(code_of(refused))) from refused
     if mistake:
         raise SettingError(mistake)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, Engine, inspect, text
 
 from bot.errors import Mistake, SettingError
+from bot.stores.record.database import reached
 
 if TYPE_CHECKING:  # half a second to load, and seldom needed
     from alembic.config import Config
@@ -20,11 +21,12 @@ _LOCK = 8_246_113  # any number, the same in every process: one migrates, the ot
 
 
 def migrate(engine: Engine, secret: str = "") -> None:
-    """Upgrade to the newest version; does nothing where it is there already. Raises SettingError for a newer one.
+    """Upgrade to the newest version; does nothing where it is there already. Raises SettingError for a newer one, and
+    Unavailable.
 
     secret: the deployment's, which old receipts are sealed with.
     """
-    with engine.begin() as connection:
+    with reached(), engine.begin() as connection:
         if is_migrated(connection):
             return
         if connection.dialect.name == "postgresql":

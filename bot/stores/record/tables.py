@@ -376,3 +376,12 @@ modes = Table(
     Column("mode", String(10), primary_key=True),
     Column("since", Double, nullable=False),
 )
+
+# Written again and again to see whether anything can be; as much as a few messages need.
+pulse = Table(
+    "pulse",
+    metadata,
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False),
+    Column("filling", Text, nullable=False),
+)

@@ -1,0 +1,62 @@
+"""Workers and the nerve killed again and again: somebody answers all the same, and only what is in doubt stands so."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from failures import keep_killing, keep_killing_the_whole
+from fleet import Household
+from ledger import Ledger
+from storm import Crowd, Fault, storm
+from watch import Watch
+
+from bot.services.loopback import free_port
+
+pytestmark = [pytest.mark.faults, pytest.mark.long]
+LONGEST_GAP = 4.0  # seconds; WeChat gives up on a message after three times five
+
+
+@pytest.mark.timeout(300)
+def test_somebody_answers_while_workers_and_the_nerve_are_killed(
+    tmp_path: Path, shipped_edition: tuple[str, bytes]
+) -> None:
+    found = _stormed(tmp_path, shipped_edition, [keep_killing_the_whole(2, every=5.0)], texts=6, seconds=15)
+    assert found["messages"] == 96
+
+
+@pytest.mark.soak
+def test_somebody_answers_through_five_minutes_of_kills(
+    tmp_path: Path, shipped_edition: tuple[str, bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    kills = [keep_killing(50, every=6.0)]
+    found = _stormed(tmp_path, shipped_edition, kills, followers=40, texts=100, seconds=300)
+    with capsys.disabled():
+        print(found)  # noqa: T201 - the figures are what this is for
+    assert found["messages"] == 4_000
+
+
+def _stormed(
+    folder: Path,
+    edition: tuple[str, bytes],
+    kills: list[Fault],
+    *,
+    followers: int = 16,
+    texts: int = 8,
+    seconds: float = 25,
+) -> dict[str, float]:
+    ports = {"tea": free_port(), "counter": free_port()}
+    house = Household(folder, "", 2, ports)
+    house.open(edition)
+    try:
+        crowd = Crowd(followers, texts, random.Random(3), pause=2 * seconds / texts)
+        with Watch(house.port) as watch:
+            harvest = storm(house, ports, crowd, kills)
+    finally:
+        house.close()
+    ledger = Ledger(house.record)
+    found = ledger.check(harvest) | {"gap": watch.gap, "doubted": ledger.doubted_though_seen(harvest)}
+    assert watch.gap < LONGEST_GAP, found
+    assert found["doubted"] == 0, found
+    return found
