@@ -20,7 +20,8 @@ from bot.commands.ground import DEFAULT, AsJson, ConfigPath, deployment_with_cha
 from bot.commands.knowing import Known, known, live
 from bot.commands.progress import Show, progress
 from bot.config import Deployment
-from bot.errors import SettingError
+from bot.errors import Mistake, SettingError
+from bot.files import surprises_in
 from bot.intents.examining import AT_ONCE, reactions
 from bot.intents.skills import SKILLS
 from bot.knowledge import regression
@@ -105,9 +106,16 @@ def examine(ready: Deployment, wanted: Wanted, show: Show) -> Checked:
         statuses=statuses or {},
     )
     found = check(base, [*mistakes, *wrong], datetime.now(ready.config.zone).date(), outlook)
+    found += _surprising(ready, folder, [*mistakes, *wrong])
     judged = _judged(cases, basis, show) if basis else []
     verdicts = Counter(one.verdict for one in judged)
     return Checked([*found, *regression.findings(judged)], basis.source if basis else "", verdicts, statuses)
+
+
+def _surprising(ready: Deployment, folder: Path, told_already: Sequence[Mistake]) -> list[Finding]:
+    """YAML that is valid and means something else, in the configuration and the knowledge base."""
+    found = surprises_in([ready.page.path, *sorted(folder.glob("*.yaml"))])
+    return [Finding(Severity.WARNING, one) for one in found if one not in told_already]
 
 
 def _basis(ready: Deployment, base: Base, wanted: Wanted, show: Show) -> Known | None:
