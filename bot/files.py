@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -113,8 +114,8 @@ class _Quick(getattr(yaml, "CSafeLoader", _Plain)):  # type: ignore[misc]
 def read_page(path: Path) -> Page:
     """Parse one YAML file. Raises SettingError with file and line for anything that is not YAML, or a repeated key."""
     try:
-        written = path.read_bytes()
-        text = written.decode("utf-8-sig")
+        written = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+        text = written.decode()
         page = Page(path, None, {}, text)
         content = _parsed(text, page)
     except FileNotFoundError as missing:

@@ -32,7 +32,7 @@ from bot.intents.evaluation import (
     out_of_scope,
     promised,
 )
-from bot.intents.labelled import Labelled, names, read_sheet, strangers
+from bot.intents.labelled import Labelled, names, other_encodings, read_sheet, strangers
 from bot.intents.skills import SKILLS
 from bot.intents.teaching import Promise, Teacher
 from bot.knowledge import regression
@@ -115,6 +115,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
         _from_record(config, asking, report, as_json)
         return
     with _looking() as show:
+        _tell_encodings(files)
         exam = _exam(files, config, target_precision, folds)
         if not exam.rounds:
             raise SettingError(_nothing_to_ask(files, config))
@@ -202,6 +203,11 @@ def _exam(files: Files, config: Path, target: float | None, folds: int) -> Exam:
     if files.train:
         return folded_exam(lessons.known, outside, promise, folds, outside=lessons.strangers, called=called)
     return _base_exam(config, asked.known, outside, target, folds)
+
+
+def _tell_encodings(files: Files) -> None:
+    for path, encoding in other_encodings([*files.train, *files.test, *files.oos]).items():
+        err.print(f"· {path} is not UTF-8; it is read as {encoding} / 不是 UTF-8，按 {encoding} 读取", markup=False)
 
 
 def _base_exam(
