@@ -65,18 +65,18 @@ def _decoded(path: Path) -> tuple[str, str]:
     except UnicodeDecodeError as strange:
         if name == UTF_8 and not written.startswith(codecs.BOM_UTF8):
             return _in_gb18030(path, written, strange), "GB18030"
-        raise SettingError(_no_text(path, written, strange, f"is not {name}")) from strange
+        raise SettingError(_no_text(path, strange, f"is not {name}")) from strange
 
 
 def _in_gb18030(path: Path, written: bytes, strange: UnicodeDecodeError) -> str:
     try:
         return written.decode("gb18030")
     except UnicodeDecodeError as neither:
-        raise SettingError(_no_text(path, written, strange, "is neither UTF-8 nor GB18030")) from neither
+        raise SettingError(_no_text(path, strange, "is neither UTF-8 nor GB18030")) from neither
 
 
-def _no_text(path: Path, written: bytes, strange: UnicodeDecodeError, wrong: str) -> Mistake:
-    line = written[: strange.start].count(b"\n") + 1
+def _no_text(path: Path, strange: UnicodeDecodeError, wrong: str) -> Mistake:
+    line = strange.object[: strange.start].count(b"\n") + 1
     return Mistake(str(path), line, "text", wrong, "save the file as UTF-8")
 
 
