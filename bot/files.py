@@ -48,6 +48,7 @@ class Page:
     content: Any
     lines: dict[tuple[str | int, ...], int]
     text: str = ""
+    as_texts: bool = False
 
     def line(self, *keys: str | int) -> int:
         """The line of the deepest part of `keys` that exists; 0 if nothing does."""
@@ -60,11 +61,18 @@ class Page:
 
     def surprises(self) -> list[Mistake]:
         """What is valid here and means something else than it looks like."""
-        return [self._surprise(one) for one in _surprises(self.text)]
+        return [self._surprise(one) for one in _surprises(self.text, as_texts=self.as_texts)]
 
     def cause(self, keys: tuple[str | int, ...]) -> Mistake | None:
         """The sign that made something else of the value at `keys`, if there is one to blame."""
-        return next((self._surprise(one) for one in _surprises(self.text) if one.explains and one.keys == keys), None)
+        return next(
+            (
+                self._surprise(one)
+                for one in _surprises(self.text, as_texts=self.as_texts)
+                if one.explains and one.keys == keys
+            ),
+            None,
+        )
 
     def _surprise(self, one: Surprise) -> Mistake:
         return Mistake(str(self.path), one.line, ".".join(map(str, one.keys)), one.wrong, one.mend)
@@ -105,19 +113,39 @@ class _Plain(yaml.SafeLoader):
     yaml_implicit_resolvers = _PLAINLY
 
 
+_TEXTS = {
+    first: kept
+    for first, resolvers in _PLAINLY.items()
+    if (kept := [one for one in resolvers if one[0] in {"tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"}])
+}
+
+
 class _Quick(getattr(yaml, "CSafeLoader", _Plain)):  # type: ignore[misc]
     """The same by libyaml, in an eighth of the time: a base of 10,000 entries is a minute's work for the other."""
 
     yaml_implicit_resolvers = _PLAINLY
 
 
-def read_page(path: Path) -> Page:
-    """Parse one YAML file. Raises SettingError with file and line for anything that is not YAML, or a repeated key."""
+class _PlainTexts(_Plain):
+    """Leaves every value as the text that is written: yes, 9:00, 1e3 and 012 are what they look like."""
+
+    yaml_implicit_resolvers = _TEXTS
+
+
+class _QuickTexts(_Quick):
+    yaml_implicit_resolvers = _TEXTS
+
+
+def read_page(path: Path, *, as_texts: bool = False) -> Page:
+    """Parse one YAML file. Raises SettingError with file and line for anything that is not YAML, or a repeated key.
+
+    as_texts: take numbers and words such as yes for the texts that are written, as later versions of YAML mostly do.
+    """
     try:
         written = path.read_bytes().removeprefix(codecs.BOM_UTF8)
         text = written.decode()
-        page = Page(path, None, {}, text)
-        content = _parsed(text, page)
+        page = Page(path, None, {}, text, as_texts)
+        content = _parsed(text, page, (_QuickTexts, _PlainTexts) if as_texts else (_Quick, _Plain))
     except FileNotFoundError as missing:
         raise SettingError(Mistake(str(path), 0, path.name, "is not there", "create it, or name another")) from missing
     except UnicodeDecodeError as strange:
@@ -132,13 +160,14 @@ def read_page(path: Path) -> Page:
     return replace(page, content=content)
 
 
-def _parsed(text: str, page: Page) -> Any:
+def _parsed(text: str, page: Page, loaders: tuple[type[Any], type[Any]]) -> Any:
     """The text's content; its lines are noted in `page`. What libyaml refuses, PyYAML's own parser explains better."""
+    quick, plain = loaders
     try:
-        return _parsed_by(_Quick(text), page)
+        return _parsed_by(quick(text), page)
     except yaml.YAMLError:
         page.lines.clear()
-        return _parsed_by(_Plain(text), page)
+        return _parsed_by(plain(text), page)
 
 
 def _parsed_by(loader: Any, page: Page) -> Any:
@@ -152,8 +181,8 @@ def _parsed_by(loader: Any, page: Page) -> Any:
 
 
 @lru_cache(maxsize=8)
-def _surprises(text: str) -> tuple[Surprise, ...]:
-    loader = _Quick(text)
+def _surprises(text: str, *, as_texts: bool) -> tuple[Surprise, ...]:
+    loader = _QuickTexts(text) if as_texts else _Quick(text)
     try:
         return tuple(surprises(loader.get_single_node(), text))
     except (yaml.YAMLError, ValueError, RecursionError):  # told as what it is by whoever reads the file
