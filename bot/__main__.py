@@ -38,7 +38,7 @@ def _add_train(verbs: typer.Typer) -> None:
 
 
 def _add_the_others(verbs: typer.Typer) -> None:
-    from bot.commands import backup, check, customer, doctor, evaluate, new, purge, rasa, run, say, simulate, user
+    from bot.commands import backup, check, customer, doctor, evaluate, kb, new, purge, rasa, run, say, simulate, user
 
     verbs.command("run")(run.command)
     verbs.command("new")(new.command)
@@ -49,6 +49,7 @@ def _add_the_others(verbs: typer.Typer) -> None:
     verbs.command("backup")(backup.backup)
     verbs.command("restore")(backup.restore)
     verbs.command("purge")(purge.command)
+    verbs.add_typer(kb.app, name="kb")
     verbs.add_typer(user.app, name="user")
     verbs.add_typer(customer.app, name="customer")
     verbs.add_typer(simulate.app, name="simulate")

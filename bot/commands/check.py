@@ -19,6 +19,7 @@ from bot.commands.following import follow
 from bot.commands.ground import DEFAULT, AsJson, ConfigPath, deployment_with_channels, out, spoken
 from bot.commands.knowing import Known, known, live
 from bot.commands.progress import Show, progress
+from bot.commands.regressions import SAID
 from bot.config import Deployment
 from bot.errors import Mistake, SettingError
 from bot.files import surprises_in
@@ -31,12 +32,6 @@ from bot.knowledge.links import Statuses, addresses, links
 from bot.knowledge.regression import Case, Reaction, Verdict
 
 _MARKS = {Severity.ERROR: "✗", Severity.WARNING: "!", Severity.NOTE: "·"}
-_SAID = {
-    Verdict.RIGHT: "right 答对",
-    Verdict.ASKED: "asked back 反问",
-    Verdict.HANDED_OFF: "to a person 转人工",
-    Verdict.WRONG: "wrong 答错",
-}
 Links = Annotated[bool, typer.Option("--links", help="Follow the links in answers too; needs a network. 检查链接")]
 Quick = Annotated[bool, typer.Option("--quick", help="Train nothing. 不训练，只看文件与现行版本")]
 All = Annotated[bool, typer.Option("--all", help="Show the notes too. 连同提示一起显示")]
@@ -150,7 +145,7 @@ def _tell(checked: Checked, every: bool) -> None:
         if every or finding.severity is not Severity.NOTE:
             out.print(f"{_MARKS[finding.severity]} {told(finding.mistake, spoken())}", markup=False)
     if checked.verdicts:
-        said = ", ".join(f"{checked.verdicts[verdict]} {word}" for verdict, word in _SAID.items())
+        said = ", ".join(f"{checked.verdicts[verdict]} {word}" for verdict, word in SAID.items())
         out.print(f"{TESTS}, asked of {checked.asked_of}: {said}", markup=False)
     if checked.statuses is not None:
         out.print(_about_links(checked.statuses), markup=False)

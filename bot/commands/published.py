@@ -6,17 +6,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bot.chinese import told
 from bot.commands.from_record import Judged
-from bot.commands.ground import out
+from bot.commands.ground import err, out, spoken
+from bot.commands.regressions import SAID, Gate
 from bot.intents.evidence import Proof
 from bot.intents.judging import ENOUGH, by_proof
 from bot.intents.understanding.thresholds import PROVES
 from bot.intents.understanding.training import Report
 from bot.knowledge.editions import Rehearsal
+from bot.knowledge.entries import TESTS
+from bot.knowledge.regression import Verdict
 from bot.publishing import Published
 
 
-def as_json(published: Published, traffic: Judged, picture: Path | None) -> dict[str, Any]:
+def as_json(published: Published, traffic: Judged, picture: Path | None, gate: Gate) -> dict[str, Any]:
     """A full training's report, too; `rehearsed_in` is the edition that the thresholds come from."""
     rehearsal = published.rehearsal
     return {
@@ -31,6 +35,8 @@ def as_json(published: Published, traffic: Judged, picture: Path | None) -> dict
         "before": _before(published.before),
         "picture": str(picture) if picture else None,
         "traffic": _traffic(traffic),
+        "regression": {verdict.value: gate.verdicts[verdict] for verdict in Verdict},
+        "failed": [asdict(one) for one in gate.failed],
     }
 
 
@@ -50,6 +56,17 @@ def tell(published: Published, traffic: Judged, target: float, picture: Path | N
             f"customers themselves: {seen['accuracy']:.1%} understood; it answers {seen['coverage']:.0%} by itself, "
             f"{seen['precision']:.1%} of that rightly / 真实提问评测"
         )
+
+
+def tell_questions(gate: Gate) -> None:
+    """What became of the questions of tests.yaml, if there are any."""
+    if gate.verdicts:
+        said = ", ".join(f"{gate.verdicts[verdict]} {word}" for verdict, word in SAID.items())
+        out.print(f"  {TESTS}: {said}", markup=False)
+    for one in gate.failed:
+        err.print(f"! {told(one, spoken())}", markup=False)
+    if gate.failed:
+        err.print(f"! published all the same, with {len(gate.failed)} failures in {TESTS} / 测试未通过，仍已发布")
 
 
 def _tell_what_changed(published: Published) -> None:

@@ -17,6 +17,7 @@ from bot.commands.ground import DEFAULT, AsJson, ConfigPath, deployment, err, ou
 from bot.commands.knowing import edition_now
 from bot.commands.learning import lesson_of, models_of
 from bot.commands.progress import progress
+from bot.commands.train import Despite
 from bot.commands.train import command as train
 from bot.config import Deployment
 from bot.errors import EngineFailed, Mistake, SettingError
@@ -132,7 +133,9 @@ def _tell(mistakes: Sequence[Mistake], mark: str) -> None:
 
 
 @app.command("train")
-def train_(program: Program = PROGRAM, config: ConfigPath = DEFAULT, as_json: AsJson = False) -> None:
+def train_(
+    program: Program = PROGRAM, config: ConfigPath = DEFAULT, despite: Despite = False, as_json: AsJson = False
+) -> None:
     """Let Rasa learn the knowledge base, then make it live for both engines. 让 Rasa 学习知识库并发布
 
     A model of the same examples is not trained again. Takes minutes: Rasa learns twice, the first time to be examined.
@@ -150,7 +153,7 @@ def train_(program: Program = PROGRAM, config: ConfigPath = DEFAULT, as_json: As
             raise typer.Exit(1) from failed
     if not as_json:
         out.print(f"✓ {lesson.name}: Rasa has learned {len(lesson.taught)} intents / Rasa 已学会")
-    train(config, as_json)
+    train(config, despite=despite, as_json=as_json)
 
 
 @app.command("serve")
