@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from editor import SHIPPED, SKILLS, Editor
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from bot.errors import SettingError
@@ -174,6 +174,8 @@ WORDED = SEVERAL | st.fixed_dictionaries({"default": SEVERAL}, optional={"twitte
 
 
 @settings(max_examples=30)
+@example(zh=["好"], en=["good"], said={"default": "0", "twitter": "0"})  # the same, and meant for each
+@example(zh=["好"], en=["good"], said={"default": ["a", "b"], "twitter": ["a", "b"], "wechat": "a"})
 @given(zh=st.lists(SENTENCES, min_size=1, max_size=3), en=st.lists(SENTENCES, min_size=1, max_size=3), said=WORDED)
 def test_whatever_an_editor_writes_comes_back(
     tmp_path_factory: pytest.TempPathFactory, zh: list[str], en: list[str], said: Any
