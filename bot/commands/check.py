@@ -154,11 +154,11 @@ def _tell(checked: Checked, every: bool) -> None:
         out.print(f"{notes} notes: --all shows them / {notes} 条提示，加 --all 显示")
     counted = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
     found = f"{counted} / {errors} 处错误，{warnings} 处提醒"
-    out.print(found if errors or warnings else "✓ nothing to mend / 没有问题")
+    out.print(found if errors or warnings else "✓ no problems found / 没有问题")
 
 
 def _about_links(statuses: Statuses) -> str:
     """No network is nobody's mistake."""
     if statuses and not any(statuses.values()):
-        return "links: nobody answered, so this machine seems to be offline / 链接：没有网络，未能检查"
+        return "links: none could be reached; this machine seems to be offline / 链接：没有网络，未能检查"
     return f"links: {len(statuses)} asked / 链接：检查了 {len(statuses)} 个"

@@ -151,7 +151,7 @@ def _from_record(config: Path, asking: Asking, report: Path | None, as_program: 
         if report and found:
             write_report(report, found, ("What customers asked", "顾客的真实提问"), spoken())
         elif report:
-            err.print("! no report: of no question it is known which entry it was about / 暂无可画的数据")
+            err.print("! no report: for none of the questions the right entry is known / 暂无可画的数据")
     if as_program:
         out.print_json(json.dumps(judged_json(judged, asking.with_texts), ensure_ascii=False))
     else:

@@ -148,14 +148,14 @@ def tell_judged(judged: Judged, with_texts: bool) -> None:
         markup=False,
     )
     if not found:
-        out.print("  not one is known to be about an entry; nothing can be said yet / 还没有可用于评测的提问")
+        out.print("  for none of them the right entry is known; nothing to measure yet / 还没有可用于评测的提问")
         return
     tell(found)
     first = found[0].evaluated
     out.print(_proofs(first))
     out.print(_entries(first, gathered))
     if sum(gathered.counts().values()) < ENOUGH:
-        out.print(f"! fewer than {ENOUGH} questions: chance decides more than the edition / 样本太少，结果受偶然影响")
+        out.print(f"! fewer than {ENOUGH} questions: too few for reliable figures / 样本太少，结果受偶然影响")
 
 
 def _proofs(evaluated: Evaluated) -> Table:

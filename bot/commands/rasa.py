@@ -107,7 +107,8 @@ def _tell_import(found: Imported, wrong: Sequence[Mistake], written: Sequence[Pa
     if found.answered < found.entries:
         people = found.entries - found.answered
         out.print(f"  {people} entries have no answer: a person answers / {people} 个条目没有答案，由人工回答")
-    out.print(f"  {len(found.left)} things to look at / 处需要查看; then 然后: yingda check", markup=False)
+    left = len(found.left)
+    out.print(f"  {left} things to look at; then run yingda check / {left} 处需要查看，然后运行 yingda check")
 
 
 def _written(found: Imported, target: Path) -> list[Path]:

@@ -62,12 +62,16 @@ def command(
             raise typer.Exit(1) from failed
         except Stale as late:
             err.print(
-                "✗ somebody else published meanwhile; look at their edition, then train again / "
-                "期间有人发布了新版本：请先查看，再重新训练"
+                "✗ somebody published or went back to another edition meanwhile: see yingda kb history, then train "
+                "again / 期间有人发布或回退了版本：请先查看，再重新训练"
             )
             raise typer.Exit(1) from late
         except EncoderFailed as silent:
-            err.print(f"✗ the encoder of intents.encoder failed ({silent.code}): yingda doctor says more", markup=False)
+            err.print(
+                f"✗ the encoder of intents.encoder failed ({silent.code}): see yingda doctor / "
+                "向量编码器出错，请运行 yingda doctor",
+                markup=False,
+            )
             raise typer.Exit(1) from silent
         finally:
             database.close()

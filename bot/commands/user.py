@@ -54,7 +54,7 @@ def password(login: Login, password: Password, config: ConfigPath = DEFAULT) -> 
 def disable(login: Login, config: ConfigPath = DEFAULT) -> None:
     """Let somebody in no longer; they are out at once. 停用账号"""
     _known(config, login, lambda staff: staff.disable(login))
-    out.print(f"✓ {login} is out, and cannot log in / 已停用", markup=False)
+    out.print(f"✓ {login} is logged out and cannot log in any more / 已停用", markup=False)
 
 
 @app.command("list")

@@ -87,12 +87,12 @@ def test_a_live_edition_tells_the_same_as_a_fresh_training(desk: Desk) -> None:
 
 
 def test_entries_taken_for_each_other_are_a_warning_at_the_example(desk: Desk) -> None:
-    (found,) = [one for one in desk.finds()["findings"] if "mixed up" in one["wrong"]]
+    (found,) = [one for one in desk.finds()["findings"] if "were confused" in one["wrong"]]
     assert found["severity"] == "warning"
-    assert found["wrong"].startswith("closing and opening were mixed up")
+    assert found["wrong"].startswith("closing and opening were confused")
     line = desk.editor.line_of(found["wrong"].split("“")[1].split("”")[0], "kiosk.yaml")
     assert found["line"] == line
-    assert all("mixed up" not in one["wrong"] for one in desk.finds("--quick")["findings"])
+    assert all("were confused" not in one["wrong"] for one in desk.finds("--quick")["findings"])
 
 
 def test_a_question_that_comes_out_wrong_is_an_error(desk: Desk) -> None:

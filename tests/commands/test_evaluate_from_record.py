@@ -114,7 +114,7 @@ def test_what_the_files_would_become_stands_beside_it_unpublished(counter: Count
     assert [one["engine"] for one in found["engines"]] == ["edition 1", "files, semantic"]
     assert found["engines"][0]["accuracy"] == found["engines"][1]["accuracy"]
     shown = counter.runs("evaluate", "--from-record", "--engine", "semantic").stdout
-    assert "engine edition 1, files, semantic, promised precision 60%" in shown
+    assert "engine edition 1, files, semantic, target precision 60%" in shown
     assert "told by agents 客服标注" in shown
     assert "fewer than 30 questions" in shown
     assert counter.told()["edition"] == "edition 1"

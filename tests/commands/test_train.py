@@ -41,9 +41,11 @@ def test_both_are_told_in_one_glance(tmp_path: Path) -> None:
     first = trained(config)
     changed(editor)
     lines = CliRunner().invoke(app, ["train", "--config", str(config)]).stdout.splitlines()
-    (asked,) = [place for place, line in enumerate(lines) if "questions it had not learned" in line]
+    (asked,) = [place for place, line in enumerate(lines) if "questions kept out of training" in line]
     beside = " ".join(lines[asked:])
-    assert f"edition 1 before it: {first['accuracy']:.1%} understood, {first['coverage']:.0%} by itself" in beside
+    assert (
+        f"edition, 1: {first['accuracy']:.1%} understood; answered without a person: {first['coverage']:.0%}" in beside
+    )
 
 
 def runs(config: Path, *options: str) -> Result:

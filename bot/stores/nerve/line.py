@@ -47,12 +47,12 @@ class Line:
         if not self._dead:
             self._dead = True
             self._next_try = time.monotonic() + REST
-            log.warning("the nerve is lost (%s); going on without it", type(trouble).__name__)
+            log.warning("Redis cannot be reached (%s); continuing without live updates", type(trouble).__name__)
 
     def back(self) -> None:
         if self._dead:
             self._dead = False
-            log.info("the nerve is back")
+            log.info("Redis is reachable again")
 
     async def close(self) -> None:
         await self.redis.aclose()
