@@ -242,7 +242,17 @@ def test_the_markdown_of_rasa_1_is_read_too(tmp_path: Path) -> None:
     name = base.entries["chitchat-ask-name"].answers
     assert name is not None
     assert name.en["default"] == ("I am a bot.",)
+    assert found.lost == []
     assert {"nlu.md:4 synonym hi", "nlu.md:6 lookup city", "stories.md:4 story long"} <= set(left(found))
+
+
+def test_a_line_without_a_dash_in_markdown_is_named(tmp_path: Path) -> None:
+    nlu = "## intent:hours\n- when do you open\nopening hours please\n<!-- a comment -->\n\nAbout us\n## Other\nwords\n"
+    found, _ = brought(tmp_path, {"data/nlu.md": nlu})
+    assert [(one.line, one.wrong.partition(" is")[0]) for one in found.lost] == [
+        (3, "“opening hours please”"),
+        (6, "“About us”"),
+    ]
 
 
 @pytest.mark.parametrize(
