@@ -267,8 +267,8 @@ def test_a_malformed_file_is_told_with_its_line_and_a_mend(files: list[str], tmp
     ran = runs(*files, "--oos", str(broken), "--json")
     assert ran.exit_code == 2
     assert ran.stdout == ""
-    assert f"✗ {broken}:3: row: 1 columns, and the heading has 2" in ran.stderr
-    assert "→ part the columns by one tab each" in ran.stderr
+    assert f"✗ {broken}:3: row: number of columns: 1, and 2 in the heading" in ran.stderr
+    assert "→ part the columns as the heading does" in ran.stderr
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_only_the_days_asked_for_count(counter: Counter) -> None:
     found = counter.told("--days", "1")
     assert found["labelled"] == {"corrected": 0, "picked": 0, "answered": 0}
     assert all(found[name] is None for name in PROMISED)
-    assert "nothing can be said yet" in counter.runs("evaluate", "--from-record", "--days", "1").stdout
+    assert "nothing to measure yet" in counter.runs("evaluate", "--from-record", "--days", "1").stdout
 
 
 def test_retention_is_kept_to_whatever_is_asked_for(counter: Counter) -> None:
@@ -174,7 +174,7 @@ def test_training_tells_how_the_new_edition_does_on_real_questions_once_there_ar
     found = json.loads(shop.runs("train", "--json").stdout)["traffic"]
     assert (found["questions"], found["told"]) == (30, 1)
     assert 0 <= found["accuracy"] <= 1
-    assert "asked 30 questions of customers, 1 of them told" in shop.runs("train").stdout
+    assert "on 30 real questions, 1 of them labelled" in shop.runs("train").stdout
     shop.database.close()
 
 
