@@ -46,6 +46,7 @@ def _add_the_others(verbs: typer.Typer) -> None:
         customer,
         doctor,
         evaluate,
+        kb,
         leave_demo,
         new,
         purge,
@@ -67,6 +68,7 @@ def _add_the_others(verbs: typer.Typer) -> None:
     verbs.command("purge")(purge.command)
     verbs.command("leave-demo")(leave_demo.command)
     verbs.command("audit")(audit.command)
+    verbs.add_typer(kb.app, name="kb")
     verbs.add_typer(user.app, name="user")
     verbs.add_typer(customer.app, name="customer")
     verbs.add_typer(simulate.app, name="simulate")

@@ -129,9 +129,9 @@ class Delivery:
         try:
             await self._settle(await self.deliver(due))
         except Unavailable:
-            log.warning("the record is away; the sweeper will find what was being sent in doubt")
+            log.warning("the database cannot be reached; messages being sent will be marked as possibly not delivered")
         except Exception:
-            log.exception("a delivery failed; the sweeper will find it in doubt")
+            log.exception("sending failed unexpectedly; the message will be marked as possibly not delivered")
 
     def _sent(self, task: asyncio.Task[None]) -> None:
         """There is room again, and the next row of the conversation may go."""

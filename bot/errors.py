@@ -2,6 +2,7 @@
 
 YingdaError
 ├── SettingError           a file or setting that a person can mend; stops the start (file, line, key, mend)
+├── RegressionFailed       what would be published answers questions of tests.yaml wrongly; nothing was published
 ├── Refused                input that is not ours to serve (status for the platform, code for the counter)
 ├── DeliveryFailed         a send that did not work (permanent? retry after? ambiguous? until heard?)
 ├── MemberSystemFailed     the member system did not answer; the journey hands off
@@ -39,6 +40,14 @@ class Mistake:
 
 class SettingError(YingdaError):
     """Configuration or content that a person must mend before Yingda can start."""
+
+    def __init__(self, *mistakes: Mistake) -> None:
+        self.mistakes = mistakes
+        super().__init__("\n".join(str(mistake) for mistake in mistakes))
+
+
+class RegressionFailed(YingdaError):
+    """Questions of the regression file that are answered wrongly, or cannot be asked; nothing was published."""
 
     def __init__(self, *mistakes: Mistake) -> None:
         self.mistakes = mistakes

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,6 +17,8 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ValidationError
 
 from bot.errors import Mistake, SettingError
+from bot.yaml_errors import explained
+from bot.yaml_surprises import Surprise, surprises
 
 _ALIKE = 0.75
 _RIGHT_KIND = {
@@ -31,13 +35,6 @@ _WITHIN = {
     "less_than_equal": ("le", "a number up to {}"),
     "greater_than": ("gt", "a number above {}"),
     "greater_than_equal": ("ge", "a number from {} on"),
-}
-_PLAINER = {
-    "found character '\\t' that cannot start any token": ("begins with a tab", "indent with spaces"),
-    "mapping values are not allowed here": (
-        "has a colon where none can stand",
-        "put the text in quotes, or check the indentation",
-    ),
 }
 _OF_ANOTHER_KIND = ("_type", "_parsing", "_from_float", "_inexact")
 _UNSEEN_ONES = (
@@ -56,6 +53,8 @@ class Page:
     path: Path
     content: Any
     lines: dict[tuple[str | int, ...], int]
+    text: str = ""
+    as_texts: bool = False
 
     def line(self, *keys: str | int) -> int:
         """The line of the deepest part of `keys` that exists; 0 if nothing does."""
@@ -65,6 +64,24 @@ class Page:
 
     def mistake(self, keys: tuple[str | int, ...], wrong: str, mend: str) -> Mistake:
         return Mistake(str(self.path), self.line(*keys), ".".join(map(str, keys)), wrong, mend)
+
+    def surprises(self) -> list[Mistake]:
+        """What is valid here and means something else than it looks like."""
+        return [self._surprise(one) for one in _surprises(self.text, as_texts=self.as_texts)]
+
+    def cause(self, keys: tuple[str | int, ...]) -> Mistake | None:
+        """The sign that made something else of the value at `keys`, if there is one to blame."""
+        return next(
+            (
+                self._surprise(one)
+                for one in _surprises(self.text, as_texts=self.as_texts)
+                if one.explains and one.keys == keys
+            ),
+            None,
+        )
+
+    def _surprise(self, one: Surprise) -> Mistake:
+        return Mistake(str(self.path), one.line, ".".join(map(str, one.keys)), one.wrong, one.mend)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,52 +119,82 @@ class _Plain(yaml.SafeLoader):
     yaml_implicit_resolvers = _PLAINLY
 
 
+_TEXTS = {
+    first: kept
+    for first, resolvers in _PLAINLY.items()
+    if (kept := [one for one in resolvers if one[0] in {"tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"}])
+}
+
+
 class _Quick(getattr(yaml, "CSafeLoader", _Plain)):  # type: ignore[misc]
     """The same by libyaml, in an eighth of the time: a base of 10,000 entries is a minute's work for the other."""
 
     yaml_implicit_resolvers = _PLAINLY
 
 
-def read_page(path: Path) -> Page:
-    """Parse one YAML file. Raises SettingError with file and line for anything that is not YAML, or a repeated key."""
+class _PlainTexts(_Plain):
+    """Leaves every value as the text that is written: yes, 9:00, 1e3 and 012 are what they look like."""
+
+    yaml_implicit_resolvers = _TEXTS
+
+
+class _QuickTexts(_Quick):
+    yaml_implicit_resolvers = _TEXTS
+
+
+def read_page(path: Path, *, as_texts: bool = False) -> Page:
+    """Parse one YAML file. Raises SettingError with file and line for anything that is not YAML, or a repeated key.
+
+    as_texts: take numbers and words such as yes for the texts that are written, as later versions of YAML mostly do.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
-        node, content = _parsed(text)
-        page = Page(path, content, {})
-        _note_lines(node, (), page)
+        written = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+        text = written.decode()
+        page = Page(path, None, {}, text, as_texts)
+        content = _parsed(text, page, (_QuickTexts, _PlainTexts) if as_texts else (_Quick, _Plain))
     except FileNotFoundError as missing:
         raise SettingError(Mistake(str(path), 0, path.name, "is not there", "create it, or name another")) from missing
     except UnicodeDecodeError as strange:
-        raise SettingError(Mistake(str(path), 0, path.name, "is not UTF-8", "save it as UTF-8")) from strange
+        line = written[: strange.start].count(b"\n") + 1
+        raise SettingError(Mistake(str(path), line, path.name, "is not UTF-8", "save it as UTF-8")) from strange
     except yaml.YAMLError as broken:
-        raise SettingError(_syntax(path, broken)) from broken
+        found = explained(text, broken)
+        raise SettingError(Mistake(str(path), found.line, "YAML", found.wrong, found.mend)) from broken
     except (ValueError, RecursionError) as odd:  # a tag unlike its text, an alias of itself, a bottomless list
         plain = Mistake(str(path), 0, "YAML", "cannot be read", "write plain keys, lists and texts")
         raise SettingError(plain) from odd
-    return page
+    return replace(page, content=content)
 
 
-def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
-    """The text's nodes, which know their lines, and its content. What libyaml refuses, the other explains better."""
+def _parsed(text: str, page: Page, loaders: tuple[type[Any], type[Any]]) -> Any:
+    """The text's content; its lines are noted in `page`. What libyaml refuses, PyYAML's own parser explains better."""
+    quick, plain = loaders
     try:
-        return _parsed_by(_Quick(text))
+        return _parsed_by(quick(text), page)
     except yaml.YAMLError:
-        return _parsed_by(_Plain(text))
+        page.lines.clear()
+        return _parsed_by(plain(text), page)
 
 
-def _parsed_by(loader: Any) -> tuple[yaml.Node | None, Any]:
+def _parsed_by(loader: Any, page: Page) -> Any:
+    """Lines are noted before the content is made: that copies the keys which `<<` takes over among a mapping's own."""
     try:
         node = loader.get_single_node()
-        return node, None if node is None else loader.construct_document(node)
+        _note_lines(node, (), page)
+        return None if node is None else loader.construct_document(node)
     finally:
         loader.dispose()
 
 
-def _syntax(path: Path, broken: yaml.YAMLError) -> Mistake:
-    mark = getattr(broken, "problem_mark", None)
-    problem = getattr(broken, "problem", None) or "is not YAML"
-    wrong, mend = _PLAINER.get(problem, (problem, "check indentation, colons and quotes, here and above"))
-    return Mistake(str(path), mark.line + 1 if mark else 0, "YAML", wrong, mend)
+@lru_cache(maxsize=8)
+def _surprises(text: str, *, as_texts: bool) -> tuple[Surprise, ...]:
+    loader = _QuickTexts(text) if as_texts else _Quick(text)
+    try:
+        return tuple(surprises(loader.get_single_node(), text))
+    except (yaml.YAMLError, ValueError, RecursionError):  # told as what it is by whoever reads the file
+        return ()
+    finally:
+        loader.dispose()
 
 
 def _note_lines(node: yaml.Node | None, keys: tuple[str | int, ...], page: Page) -> None:
@@ -156,7 +203,7 @@ def _note_lines(node: yaml.Node | None, keys: tuple[str | int, ...], page: Page)
     page.lines.setdefault(keys, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            path = (*keys, key.value)
+            path = (*keys, key.value if isinstance(key, yaml.ScalarNode) else "")
             if path in page.lines:
                 page.lines[path] = key.start_mark.line + 1
                 raise SettingError(page.mistake(path, "stands here a second time", "keep one of the two"))
@@ -165,6 +212,15 @@ def _note_lines(node: yaml.Node | None, keys: tuple[str | int, ...], page: Page)
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             _note_lines(value, (*keys, index), page)
+
+
+def surprises_in(paths: Iterable[Path]) -> list[Mistake]:
+    """What means something else than it looks like in YAML files; one that cannot be read is told by its reader."""
+    found: list[Mistake] = []
+    for path in paths:
+        with suppress(SettingError):
+            found += read_page(path).surprises()
+    return found
 
 
 def fill_in(page: Page, content: Any, keys: tuple[str | int, ...] = ()) -> Any:
@@ -239,6 +295,8 @@ def mistakes_of(
 
 def _mistake(page: Page, error: Any, prefix: tuple[str | int, ...], model: type[BaseModel] | None) -> Mistake:
     """Our own validators' sentences stand for themselves: what is wrong; how to mend it."""
+    if cause := page.cause((*prefix, *error["loc"])):
+        return cause
     wrong, _, mend = error["msg"].removeprefix("Value error, ").partition("; ")
     if error["type"] == "extra_forbidden" and model is not None:
         mend = _meant(str(error["loc"][-1]), model)

@@ -135,7 +135,7 @@ class Journey:
         except Unavailable:
             return None  # the record is away; the lease will run out and the sweeper go on
         except Exception as problem:
-            log.exception("a turn failed; a person will see to it")
+            log.exception("answering a message failed; it is handed to a person")
             return await self._give_up(work, problem)
 
     async def turn(self, work: Work) -> Work | None:
@@ -219,7 +219,7 @@ class Journey:
         try:
             committed = await self._write(work, self._mind.give_up(work, type(problem).__name__))
         except Exception:
-            log.exception("a case could not be opened; the sweeper will try again")
+            log.exception("opening a case failed; it is tried again later")
             return None
         return committed.next
 

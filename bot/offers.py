@@ -129,4 +129,4 @@ class Written:
             try:
                 await self.flush()
             except Unavailable:
-                log.warning("the record is away; some responses will stand in doubt")
+                log.warning("the database cannot be reached; some replies will be marked as possibly not delivered")

@@ -69,8 +69,8 @@ class Poller:
             try:
                 await self.look(name)
             except Unavailable:
-                log.warning("the record is away; looking later")
+                log.warning("the database cannot be reached; polling again later")
                 self._due[name] = self._clock.now() + AWAY
             except Exception:
-                log.exception("a look failed; the next one tries again")
+                log.exception("polling failed; it is tried again later")
                 self._due[name] = self._clock.now() + AFTER_FAILURE

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeAlias
 
 from bot.errors import EncoderFailed, EngineFailed, SettingError
 from bot.intents.understanding.increment import Changes
@@ -25,10 +26,13 @@ from bot.knowledge.topics import Library, Reading, Topic, read
 from bot.ports import Editions, Parts, VectorStore
 
 LARGE_CONTENT = 1_000_000  # bytes; a larger edition keeps its entries topic by topic
-MODELS_KEPT = 10  # editions whose models can still be loaded, beside the newest
+MODELS_KEPT = 10  # editions that one can go back to, beside the newest; the models of older ones are let go
 FEW_TEXTS = 2_000  # examples; a smaller base is always learned as a whole: that takes seconds
 _MAY_CHANGE = 0.02  # of all entries, until everything is rehearsed anew
 _ALWAYS_MAY = 3
+
+
+Approve: TypeAlias = Callable[[Base, Edition, Written], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Stores:
 @dataclass(frozen=True, slots=True)
 class Order:
     """What to publish. full: learn and rehearse everything, however little changed. others: what engines beside
-    `semantic` have learned of a base."""
+    `semantic` have learned of a base. approve: raises to keep what was learned from being published."""
 
     folder: Path
     skills: Collection[str]
@@ -52,6 +56,7 @@ class Order:
     by: str
     full: bool = False
     others: Callable[[Base], Mapping[str, Schooled]] = lambda _base: MappingProxyType({})
+    approve: Approve = lambda *_: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +98,15 @@ class _Made:
 
 
 def publish(order: Order, stores: Stores, readers: Readers, progress: Progress = lambda *_: None) -> Published:
-    """Train and activate. Raises SettingError, Stale, EncoderFailed and Unavailable."""
+    """Train and activate. Raises SettingError, Stale, EncoderFailed, Unavailable, and what `order.approve` raises."""
     watch = _Watch()
     last = _last(stores)
     reading = read(order.folder, order.skills, last.edition.topics if last.edition else ())
     watch.lap("read")
     made = _renewed(order, last, reading, stores, readers) or _learned(order, reading, readers, progress)
     watch.lap("learn")
+    order.approve(reading.base, made.edition, made.written)
+    watch.lap("ask")
     number = _activate(order, stores, last.number, made)
     watch.lap("write")
     if made.report is not None:

@@ -38,7 +38,7 @@ class Repeats:
                 if delivered is not None:
                     await self._serve(inbound, delivered, offer)
             except Unavailable:
-                log.warning("the record is away; a repeat looks again")
+                log.warning("the database cannot be reached; the platform's next try looks again")
             await asyncio.sleep(LOOK_AGAIN)
 
     async def too_late(self, inbound: Inbound, accepted: Accepted, offer: Offer) -> bytes | Late | None:

@@ -230,7 +230,7 @@ class _Household:
         first once more, sent to a whole group and handed on by one of it (`make run`)."""
         now = asyncio.get_running_loop().time()
         if not self._stop.is_set():
-            log.info("stopping: what has begun is finished first")
+            log.info("stopping: requests in progress are finished first")
             self._asked_at = now
             self._end()
         elif now - self._asked_at > SAME_MOMENT:
@@ -318,7 +318,7 @@ class _Household:
 
     async def _after_death(self, child: Child, code: int, pause: float) -> None:
         if code == CANNOT_START:
-            log.error("%s cannot start before a setting is mended (see above); stopping", child.name)
+            log.error("%s cannot start until a setting is corrected (see above); stopping", child.name)
             self._code = CANNOT_START
             self._end()
             return
@@ -343,7 +343,7 @@ class _Household:
         """Blocking calls of a few milliseconds, on purpose: only the main thread may start a tethered process."""
         while await _first(asyncio.sleep(NERVE_LOOK), self._stop):
             if valkey.ended():
-                log.warning("the embedded nerve ended; starting it again")
+                log.warning("embedded Redis ended; starting it again")
                 try:
                     valkey.ensure()
                 except (SettingError, OSError) as failed:  # it only saves work: go on without it, and look again

@@ -79,9 +79,9 @@ class Sweeper:
             try:
                 await self.sweep()
             except Unavailable:
-                log.warning("the record is away; sweeping later")
+                log.warning("the database cannot be reached; the sweeper tries again later")
             except Exception:
-                log.exception("a sweep failed; the next one tries again")
+                log.exception("a sweep failed; it is tried again later")
 
     async def sweep(self) -> None:
         """Look once at everything that may have been left over."""

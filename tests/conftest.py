@@ -23,8 +23,12 @@ from bot.stores.record.tables import metadata
 
 __all__ = ["REDIS", "MovableClock", "missing"]
 
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy")  # how long an example takes says how busy the machine is, and nothing else
+# How long an example takes says how busy the machine is, and nothing else. The same examples are tried each time, so
+# that nobody's first `make test` finds what nobody else saw; the search for new ones belongs to the long tests:
+# `pytest -m hypothesis --hypothesis-profile=search`.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("search", settings.get_profile("steady"), derandomize=False, max_examples=500)
+settings.load_profile("steady")
 
 
 ROOMY = 4 * 2**30  # bytes; with what passed thrown away at once, a whole run needs less than half of it

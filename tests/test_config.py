@@ -127,7 +127,7 @@ def test_every_block_of_the_shipped_file_is_explained_in_both_languages() -> Non
             "redis://127.0.0.1",
         ),
         ("mode: demo\n", "mode: demo\n\tlanguage: en\n", "YAML", "begins with a tab", "spaces"),
-        ("mode: demo\n", "mode: demo: yes\n", "YAML", "a colon where none can stand", "in quotes"),
+        ("mode: demo\n", "mode: demo: yes\n", "YAML", "an unexpected colon", "in quotes"),
         ("timezone: Asia/Shanghai", "timezone: Asia/Peking", "timezone", "no time zone", "like Asia/Shanghai"),
         (
             "  target_precision: 0.95",

@@ -42,7 +42,7 @@ def backup(file: File, overwrite: Overwrite = False, config: ConfigPath = DEFAUL
         finally:
             database.close()
     out.print(f"✓ {contents.rows:,} rows in {file}, {file.stat().st_size / 1e6:,.1f} MB / 已备份")
-    out.print("  it holds what customers wrote: keep it as carefully as the record / 含顾客数据，请妥善保管")
+    out.print("  it holds what customers wrote: protect it like the database / 含顾客数据，请妥善保管")
 
 
 def restore(file: File, replace: Replace = False, config: ConfigPath = DEFAULT) -> None:
@@ -58,8 +58,11 @@ def restore(file: File, replace: Replace = False, config: ConfigPath = DEFAULT) 
             finally:
                 database.close()
     made = datetime.fromtimestamp(contents.at, ready.config.zone).strftime("%Y-%m-%d %H:%M")
-    out.print(f"✓ {contents.rows:,} rows of {made} are the record now / 已恢复")
-    out.print("  what was about to be sent then stands in doubt on the desk / 当时待发的消息将标为存疑，由人工确认")
+    out.print(f"✓ {contents.rows:,} rows of {made} are restored / 已恢复")
+    out.print(
+        "  messages that were about to be sent are marked on the desk as possibly not delivered / "
+        "当时待发的消息将标为存疑，由人工确认"
+    )
 
 
 def may_write(file: Path, overwrite: bool) -> None:

@@ -19,8 +19,10 @@ from bot.commands.following import follow
 from bot.commands.ground import DEFAULT, AsJson, ConfigPath, deployment_with_channels, out, spoken
 from bot.commands.knowing import Known, known, live
 from bot.commands.progress import Show, progress
+from bot.commands.regressions import SAID
 from bot.config import Deployment, dates_that_never_come
-from bot.errors import SettingError
+from bot.errors import Mistake, SettingError
+from bot.files import surprises_in
 from bot.intents.examining import AT_ONCE, reactions
 from bot.intents.skills import SKILLS
 from bot.knowledge import regression
@@ -30,12 +32,6 @@ from bot.knowledge.links import Statuses, addresses, links
 from bot.knowledge.regression import Case, Reaction, Verdict
 
 _MARKS = {Severity.ERROR: "✗", Severity.WARNING: "!", Severity.NOTE: "·"}
-_SAID = {
-    Verdict.RIGHT: "right 答对",
-    Verdict.ASKED: "asked back 反问",
-    Verdict.HANDED_OFF: "to a person 转人工",
-    Verdict.WRONG: "wrong 答错",
-}
 Links = Annotated[bool, typer.Option("--links", help="Follow the links in answers too; needs a network. 检查链接")]
 Quick = Annotated[bool, typer.Option("--quick", help="Train nothing. 不训练，只看文件与现行版本")]
 All = Annotated[bool, typer.Option("--all", help="Show the notes too. 连同提示一起显示")]
@@ -107,9 +103,16 @@ def examine(ready: Deployment, wanted: Wanted, show: Show) -> Checked:
     today = datetime.now(ready.config.zone).date()
     found = check(base, [*mistakes, *wrong], today, outlook)
     found += [Finding(Severity.WARNING, mistake) for mistake in dates_that_never_come(ready, today)]
+    found += _surprising(ready, folder, [*mistakes, *wrong])
     judged = _judged(cases, basis, show) if basis else []
     verdicts = Counter(one.verdict for one in judged)
     return Checked([*found, *regression.findings(judged)], basis.source if basis else "", verdicts, statuses)
+
+
+def _surprising(ready: Deployment, folder: Path, told_already: Sequence[Mistake]) -> list[Finding]:
+    """YAML that is valid and means something else, in the configuration and the knowledge base."""
+    found = surprises_in([ready.page.path, *sorted(folder.glob("*.yaml"))])
+    return [Finding(Severity.WARNING, one) for one in found if one not in told_already]
 
 
 def _basis(ready: Deployment, base: Base, wanted: Wanted, show: Show) -> Known | None:
@@ -144,7 +147,7 @@ def _tell(checked: Checked, every: bool) -> None:
         if every or finding.severity is not Severity.NOTE:
             out.print(f"{_MARKS[finding.severity]} {told(finding.mistake, spoken())}", markup=False)
     if checked.verdicts:
-        said = ", ".join(f"{checked.verdicts[verdict]} {word}" for verdict, word in _SAID.items())
+        said = ", ".join(f"{checked.verdicts[verdict]} {word}" for verdict, word in SAID.items())
         out.print(f"{TESTS}, asked of {checked.asked_of}: {said}", markup=False)
     if checked.statuses is not None:
         out.print(_about_links(checked.statuses), markup=False)
@@ -153,11 +156,11 @@ def _tell(checked: Checked, every: bool) -> None:
         out.print(f"{notes} notes: --all shows them / {notes} 条提示，加 --all 显示")
     counted = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
     found = f"{counted} / {errors} 处错误，{warnings} 处提醒"
-    out.print(found if errors or warnings else "✓ nothing to mend / 没有问题")
+    out.print(found if errors or warnings else "✓ no problems found / 没有问题")
 
 
 def _about_links(statuses: Statuses) -> str:
     """No network is nobody's mistake."""
     if statuses and not any(statuses.values()):
-        return "links: nobody answered, so this machine seems to be offline / 链接：没有网络，未能检查"
+        return "links: none could be reached; this machine seems to be offline / 链接：没有网络，未能检查"
     return f"links: {len(statuses)} asked / 链接：检查了 {len(statuses)} 个"

@@ -32,7 +32,7 @@ from bot.intents.evaluation import (
     out_of_scope,
     promised,
 )
-from bot.intents.labelled import Labelled, names, read_sheet, strangers
+from bot.intents.labelled import Labelled, names, other_encodings, read_sheet, strangers
 from bot.intents.skills import SKILLS
 from bot.intents.teaching import Promise, Teacher
 from bot.knowledge import regression
@@ -115,6 +115,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
         _from_record(config, asking, report, as_json)
         return
     with _looking() as show:
+        _tell_encodings(files)
         exam = _exam(files, config, target_precision, folds)
         if not exam.rounds:
             raise SettingError(_nothing_to_ask(files, config))
@@ -150,7 +151,7 @@ def _from_record(config: Path, asking: Asking, report: Path | None, as_program: 
         if report and found:
             write_report(report, found, ("What customers asked", "顾客的真实提问"), spoken())
         elif report:
-            err.print("! no report: of no question it is known which entry it was about / 暂无可画的数据")
+            err.print("! no report: for none of the questions the right entry is known / 暂无可画的数据")
     if as_program:
         out.print_json(json.dumps(judged_json(judged, asking.with_texts), ensure_ascii=False))
     else:
@@ -202,6 +203,11 @@ def _exam(files: Files, config: Path, target: float | None, folds: int) -> Exam:
     if files.train:
         return folded_exam(lessons.known, outside, promise, folds, outside=lessons.strangers, called=called)
     return _base_exam(config, asked.known, outside, target, folds)
+
+
+def _tell_encodings(files: Files) -> None:
+    for path, encoding in other_encodings([*files.train, *files.test, *files.oos]).items():
+        err.print(f"· {path} is not UTF-8; it is read as {encoding} / 不是 UTF-8，按 {encoding} 读取", markup=False)
 
 
 def _base_exam(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -21,6 +22,7 @@ from bot.errors import Mistake, SettingError
 from bot.intents.evaluation import Blame, Evaluated, Round, base_lessons, hold, out_of_scope, promised
 from bot.intents.evidence import Evidence, Gathered, gather
 from bot.intents.judging import ENOUGH, asked, by_entry, by_proof, judgement
+from bot.intents.labelled import HEADING
 from bot.intents.measuring import Figures, Sitting, sit
 from bot.intents.skills import SKILLS
 from bot.intents.teaching import Teacher, taken_up, unwatched
@@ -146,14 +148,14 @@ def tell_judged(judged: Judged, with_texts: bool) -> None:
         markup=False,
     )
     if not found:
-        out.print("  not one is known to be about an entry; nothing can be said yet / 还没有可用于评测的提问")
+        out.print("  for none of them the right entry is known; nothing to measure yet / 还没有可用于评测的提问")
         return
     tell(found)
     first = found[0].evaluated
     out.print(_proofs(first))
     out.print(_entries(first, gathered))
     if sum(gathered.counts().values()) < ENOUGH:
-        out.print(f"! fewer than {ENOUGH} questions: chance decides more than the edition / 样本太少，结果受偶然影响")
+        out.print(f"! fewer than {ENOUGH} questions: too few for reliable figures / 样本太少，结果受偶然影响")
 
 
 def _proofs(evaluated: Evaluated) -> Table:
@@ -185,9 +187,9 @@ def export(gathered: Gathered, path: Path) -> int:
     see what was meant. What a spreadsheet would take for a formula begins with a space, which `evaluate` leaves out.
     """
     rows = dict.fromkeys((_one_line(one.text), one.entry or OUTSIDE) for one in gathered.evidence if not one.exact)
-    lines = ["text\tlabel", *(f"{text}\t{label}" for text, label in rows)]
     try:
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, "excel-tab", lineterminator="\n").writerows([HEADING, *rows])
     except OSError as refused:
         wrong = f"cannot be written ({refused.strerror})"
         raise SettingError(

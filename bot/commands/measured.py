@@ -109,7 +109,7 @@ def _blamed(one: Blame) -> dict[str, Any]:
 
 def tell(found: Sequence[Measured]) -> None:
     names = ", ".join(one.engine for one in found)
-    out.print(f"engine {names}, promised precision {found[0].evaluated.target_precision:.0%}", markup=False)
+    out.print(f"engine {names}, target precision {found[0].evaluated.target_precision:.0%}", markup=False)
     out.print(_figures(found))
     if found[0].grown:
         out.print(_curves(found))
@@ -172,12 +172,12 @@ def _tell_mistakes(found: Measured) -> None:
         _tell_untaught(found.evaluated.untaught)
     if broke_its_promise(found.evaluated):
         out.print(
-            f"! the promise is broken: {found.evaluated.figures.precision_answered:.1%} of the answers were right, and "
-            f"{found.evaluated.target_precision:.0%} was promised. What is asked has drifted from what was taught: add "
-            "such questions as examples, and train / 承诺未兑现：提问已偏离例句，请补充例句后重新训练"
+            f"! below the target: {found.evaluated.figures.precision_answered:.1%} of the answers were correct, the "
+            f"target is {found.evaluated.target_precision:.0%}. The questions differ from the examples taught: add "
+            "such questions as examples, and train / 低于目标准确率：提问已偏离例句，请补充例句后重新训练"
         )
     for pair, blamed in found.mixed:
-        out.print(f"{' and '.join(pair.entries)} were mixed up {len(pair.found)} times / 互相混淆", markup=False)
+        out.print(f"{' and '.join(pair.entries)} were confused {len(pair.found)} times / 互相混淆", markup=False)
         for one in blamed:
             out.print(_line(one), markup=False)
 
@@ -185,8 +185,8 @@ def _tell_mistakes(found: Measured) -> None:
 def _tell_untaught(count: int) -> None:
     texts = "1 text was" if count == 1 else f"{count} texts were"
     out.print(
-        f"! {texts} asked whose label nobody taught, and could only be wrong: are labels spelt as they were taught? / "
-        "有测试标签没有教过，只会算错：请核对标签"
+        f"! {texts} asked whose label is not in the training data, and counted as wrong: are the labels spelt the "
+        "same? / 有测试标签没有教过，只会算错：请核对标签"
     )
 
 

@@ -43,26 +43,26 @@ def picture(report: Report, target: float) -> str:
 
 
 def _summary(report: Report, target: float) -> str:
-    return f"promised {target:.0%}; answers {report.coverage:.0%} by itself, {report.precision:.1%} of that rightly"
+    return f"target {target:.0%}; answered without a person: {report.coverage:.0%}, correct: {report.precision:.1%}"
 
 
 def _heading() -> Iterator[Markup]:
-    yield text((_SHEET.left, 28), "The more it answers by itself, the more often it errs", "start", "title")
-    yield text((_SHEET.left, 50), "自己回答得越多，答错的可能越大", "start", "title")
+    yield text((_SHEET.left, 28), "Coverage and precision at each threshold", "start", "title")
+    yield text((_SHEET.left, 50), "各阈值下的覆盖率与准确率", "start", "title")
 
 
 def _axes(frame: Frame) -> Markup:
     low = frame.low[1]
     middle = (_SHEET.left + _SHEET.width) / 2, _SHEET.height - 14
-    told = text(middle, "answered by itself · 自己回答的比例", "middle")
-    above = text((_SHEET.left, _SHEET.top - 14), "right, of what it answers · 其中答对的比例", "start")
+    told = text(middle, "coverage: answered without a person · 覆盖率：自行回答的比例", "middle")
+    above = text((_SHEET.left, _SHEET.top - 14), "precision: correct, of those · 准确率：其中答对的比例", "start")
     return grid(frame, percents(0, 1, 0.2), percents(low, 1, _STEP * (1 + (low < _FAR_DOWN)))) + told + above
 
 
 def _promise(frame: Frame, target: float) -> Iterator[Markup]:
     yield straight(frame, (0, target), (1, target))
     x, y = frame.place((0, target))
-    yield text((x + 8, y + 18), f"promised · 承诺 {target:.0%}", "start", "promise")
+    yield text((x + 8, y + 18), f"target · 目标 {target:.0%}", "start", "promise")
 
 
 def _chosen(frame: Frame, report: Report) -> Iterator[Markup]:

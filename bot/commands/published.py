@@ -6,17 +6,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from bot.chinese import told
 from bot.commands.from_record import Judged
-from bot.commands.ground import out
+from bot.commands.ground import err, out, spoken
+from bot.commands.regressions import SAID, Gate
 from bot.intents.evidence import Proof
 from bot.intents.judging import ENOUGH, by_proof
 from bot.intents.understanding.thresholds import PROVES
 from bot.intents.understanding.training import Report
 from bot.knowledge.editions import Rehearsal
+from bot.knowledge.entries import TESTS
+from bot.knowledge.regression import Verdict
 from bot.publishing import Published
 
 
-def as_json(published: Published, traffic: Judged, picture: Path | None) -> dict[str, Any]:
+def as_json(published: Published, traffic: Judged, picture: Path | None, gate: Gate) -> dict[str, Any]:
     """A full training's report, too; `rehearsed_in` is the edition that the thresholds come from."""
     rehearsal = published.rehearsal
     return {
@@ -31,6 +35,8 @@ def as_json(published: Published, traffic: Judged, picture: Path | None) -> dict
         "before": _before(published.before),
         "picture": str(picture) if picture else None,
         "traffic": _traffic(traffic),
+        "regression": {verdict.value: gate.verdicts[verdict] for verdict in Verdict},
+        "failed": [asdict(one) for one in gate.failed],
     }
 
 
@@ -41,24 +47,41 @@ def tell(published: Published, traffic: Judged, target: float, picture: Path | N
     else:
         _tell_all(published, published.report, target)
         _compare(published.before)
-        out.print(f"  the point chosen, and what others would buy: {picture} / 所选阈值与取舍见图")
+        out.print(
+            f"  the threshold chosen, and the coverage other thresholds would give: {picture} / "
+            "所选阈值，以及其他阈值下的覆盖率"
+        )
         _doubt(published.report, target)
     seen = _traffic(traffic)
     if seen:
         out.print(
-            f"  asked {seen['questions']} questions of customers, {seen['told']} of them told by agents or the "
-            f"customers themselves: {seen['accuracy']:.1%} understood; it answers {seen['coverage']:.0%} by itself, "
-            f"{seen['precision']:.1%} of that rightly / 真实提问评测"
+            f"  on {seen['questions']} real questions, {seen['told']} of them labelled by agents or the customers "
+            f"themselves: {seen['accuracy']:.1%} understood; answered without a person: {seen['coverage']:.0%}, "
+            f"correct: {seen['precision']:.1%}\n"
+            f"  真实提问：认对 {seen['accuracy']:.1%}；自行回答 {seen['coverage']:.0%}，其中答对 "
+            f"{seen['precision']:.1%}"
         )
+
+
+def tell_questions(gate: Gate) -> None:
+    """What became of the questions of tests.yaml, if there are any."""
+    if gate.verdicts:
+        said = ", ".join(f"{gate.verdicts[verdict]} {word}" for verdict, word in SAID.items())
+        out.print(f"  {TESTS}: {said}", markup=False)
+    for one in gate.failed:
+        err.print(f"! {told(one, spoken())}", markup=False)
+    if gate.failed:
+        err.print(f"! published all the same, with {len(gate.failed)} failures in {TESTS} / 测试未通过，仍已发布")
 
 
 def _tell_what_changed(published: Published) -> None:
     rehearsal = published.rehearsal
     out.print(
-        f"✓ edition {published.number} is live: {published.entries} entries; learned anew: {published.changed}, in "
+        f"✓ edition {published.number} is live: {published.entries} entries; retrained: {published.changed}, in "
         f"{published.seconds:.1f} s / 第 {published.number} 版已上线，只重新学习了有改动的条目\n"
-        f"  from which confidence it answers was last tried in edition {rehearsal.edition}; changes since: "
-        f"{rehearsal.changed} (yingda train --full tries everything anew and compares / 全部重新训练并比较)"
+        f"  the thresholds are those of the last full training, edition {rehearsal.edition}; entries changed since: "
+        f"{rehearsal.changed} (yingda train --full trains everything again and compares / 阈值沿用上次全量训练，"
+        "加 --full 全部重新训练并比较)"
     )
 
 
@@ -68,8 +91,8 @@ def _tell_all(published: Published, report: Report, target: float) -> None:
         f"{published.seconds:.1f} s / 第 {published.number} 版已上线"
     )
     out.print(
-        f"  asked {report.heldout} questions it had not learned: {report.accuracy:.1%} understood; "
-        f"it answers {report.coverage:.0%} by itself, {report.precision:.1%} of that rightly (promised {target:.0%})"
+        f"  on {report.heldout} questions kept out of training: {report.accuracy:.1%} understood; answered without a "
+        f"person: {report.coverage:.0%}, correct: {report.precision:.1%} (target {target:.0%})"
     )
     out.print(
         f"  用没学过的 {report.heldout} 句来问：认对 {report.accuracy:.1%}；自行回答 {report.coverage:.0%}，"
@@ -80,8 +103,8 @@ def _tell_all(published: Published, report: Report, target: float) -> None:
 def _compare(before: Rehearsal | None) -> None:
     if before is not None:
         out.print(
-            f"  edition {before.edition} before it: {before.accuracy:.1%} understood, {before.coverage:.0%} by itself, "
-            f"{before.precision:.1%} of that rightly / 上一版：认对 {before.accuracy:.1%}；自行回答 "
+            f"  the previous edition, {before.edition}: {before.accuracy:.1%} understood; answered without a person: "
+            f"{before.coverage:.0%}, correct: {before.precision:.1%} / 上一版：认对 {before.accuracy:.1%}；自行回答 "
             f"{before.coverage:.0%}，其中答对 {before.precision:.1%}"
         )
 
@@ -95,13 +118,13 @@ def _doubt(report: Report, target: float) -> None:
     """What the promise lacks, if anything."""
     if report.heldout < PROVES:
         out.print(
-            f"! {report.heldout} held-out questions prove little: write {PROVES} examples, two an entry at least"
-            " / 留出的问题太少，不足以证明承诺"
+            f"! only {report.heldout} questions could be kept out of training, too few to measure the target: write "
+            f"{PROVES} examples in all, at least two for each entry / 留出的问题太少，不足以验证目标准确率"
         )
     elif report.precision < target:
         out.print(
-            "! the promise cannot be kept on these examples: only the surest are answered; yingda evaluate shows which "
-            "entries are mixed up / 现有例句达不到承诺的准确率"
+            "! the target cannot be reached with these examples: only the most certain questions are answered; yingda "
+            "evaluate shows which entries are confused with each other / 现有例句达不到目标准确率，只回答最有把握的问题"
         )
 
 

@@ -33,7 +33,7 @@ def command(yes: Yes = False, config: ConfigPath = DEFAULT, as_json: AsJson = Fa
     for kind, days in ready.config.retention.model_dump().items():
         kept = f"kept for {days} days  保留 {days} 天" if days else "kept for ever  永久保留"
         out.print(f"{kind:<11} {counted.get(kind, 0):>9,}   {kept}")
-    out.print("✓ thrown away / 已清除" if yes else "nothing was thrown away; --yes does it / 仅计数，加 --yes 才会清除")
+    out.print("✓ deleted / 已清除" if yes else "nothing was deleted; add --yes to delete / 仅计数，加 --yes 才会清除")
 
 
 async def _purged(rooms: RecordHousekeeping) -> dict[str, int]:

@@ -17,12 +17,13 @@ from bot.commands.ground import DEFAULT, AsJson, ConfigPath, deployment, err, ou
 from bot.commands.knowing import edition_now
 from bot.commands.learning import lesson_of, models_of
 from bot.commands.progress import progress
+from bot.commands.train import Despite
 from bot.commands.train import command as train
 from bot.config import Deployment
 from bot.errors import EngineFailed, Mistake, SettingError
 from bot.intents.rasa import NAME
 from bot.intents.skills import SKILLS
-from bot.knowledge.entries import load, read
+from bot.knowledge.entries import PHRASES, load, read
 from bot.knowledge.rasa import Imported, imported, project, read_project
 from bot.knowledge.rasa.project import write
 from bot.services.rasa import PROGRAM, Workshop
@@ -58,24 +59,56 @@ def _refuse_a_full(folder: Path) -> None:
 def import_(folder: Folder, into: Into = None, config: ConfigPath = DEFAULT, as_json: AsJson = False) -> None:
     """Write a Rasa project's intents and FAQ responses as entries, and say what was dropped. 导入 Rasa 项目
 
-    Reads the YAML of Rasa 2 and 3 and the Markdown of Rasa 1; runs nothing of it. Overwrites no file.
+    Reads the YAML of Rasa 2 and 3 and the Markdown of Rasa 1; runs nothing of it. Overwrites no file. Writes nothing
+    while a file of the project cannot be read, and ends with 1 if anything was left out that Rasa's format has a place
+    for, if no entry has an answer, or if what was written cannot be read again.
     """
     with told_plainly():
         target = into or Path(deployment(config).config.knowledge_base)
         found = imported(read_project(folder))
+        if found.unread:
+            wrong = "nothing was written: not every file can be read"
+            mend = "mend what stands above, or take the file out"
+            raise SettingError(*found.unread, Mistake(str(folder), 0, "import", wrong, mend))
         written = _written(found, target)
-        wrong = read(target, SKILLS)[1]
+        again = _read_again(target)
     if as_json:
-        left = [asdict(one) for one in (*found.left, *wrong)]
+        left = [asdict(one) for one in (*found.left, *found.lost, *again)]
         written_to = [str(path) for path in written]
         about = {"entries": found.entries, "examples": found.examples, "files": written_to, "left": left}
+        about |= {"answered": found.answered, "lost": [asdict(one) for one in found.lost], "good": _good(found, again)}
         out.print_json(json.dumps(about, ensure_ascii=False))
-        return
+    else:
+        _tell_import(found, again, written)
+    raise typer.Exit(0 if _good(found, again) else 1)
+
+
+def _read_again(target: Path) -> list[Mistake]:
+    """What is wrong with the base that came of it. A folder of its own may lack the phrases."""
+    mistakes, phrases = read(target, SKILLS)[1], target / PHRASES
+    return [one for one in mistakes if phrases.exists() or one.file != str(phrases)]
+
+
+def _good(found: Imported, wrong: Sequence[Mistake]) -> bool:
+    return not wrong and not found.lost and found.answered > 0
+
+
+def _tell_import(found: Imported, wrong: Sequence[Mistake], written: Sequence[Path]) -> None:
     _tell(found.left, "!")
+    _tell(found.lost, "✗")
     _tell(wrong, "✗")
-    names = ", ".join(path.name for path in written)
-    out.print(f"✓ {found.entries} entries, {found.examples} examples: {names} / 已导入", markup=False)
-    out.print(f"  {len(found.left)} things to look at / 处需要查看; then 然后: yingda check", markup=False)
+    names, good = ", ".join(path.name for path in written), _good(found, wrong)
+    said = f"{found.entries} entries, {found.examples} examples: {names}"
+    out.print(f"✓ {said} / 已导入" if good else f"✗ not all of it: {said} / 未能全部导入", markup=False)
+    if found.lost:
+        out.print(f"  {len(found.lost)} things were lost; see ✗ above / 有 {len(found.lost)} 处丢失，见上面的 ✗")
+    if wrong:
+        out.print("  what was written cannot be read as a knowledge base yet / 写出的文件还不能作为知识库读取")
+    if found.answered < found.entries:
+        people = found.entries - found.answered
+        out.print(f"  {people} entries have no answer: a person answers / {people} 个条目没有答案，由人工回答")
+    left = len(found.left)
+    out.print(f"  {left} things to look at; then run yingda check / {left} 处需要查看，然后运行 yingda check")
 
 
 def _written(found: Imported, target: Path) -> list[Path]:
@@ -101,7 +134,9 @@ def _tell(mistakes: Sequence[Mistake], mark: str) -> None:
 
 
 @app.command("train")
-def train_(program: Program = PROGRAM, config: ConfigPath = DEFAULT, as_json: AsJson = False) -> None:
+def train_(
+    program: Program = PROGRAM, config: ConfigPath = DEFAULT, despite: Despite = False, as_json: AsJson = False
+) -> None:
     """Let Rasa learn the knowledge base, then make it live for both engines. 让 Rasa 学习知识库并发布
 
     A model of the same examples is not trained again. Takes minutes: Rasa learns twice, the first time to be examined.
@@ -119,7 +154,7 @@ def train_(program: Program = PROGRAM, config: ConfigPath = DEFAULT, as_json: As
             raise typer.Exit(1) from failed
     if not as_json:
         out.print(f"✓ {lesson.name}: Rasa has learned {len(lesson.taught)} intents / Rasa 已学会")
-    train(config, as_json)
+    train(config, despite=despite, as_json=as_json)
 
 
 @app.command("serve")

@@ -66,7 +66,7 @@ def role(login: Login, role: NewRole, config: ConfigPath = DEFAULT) -> None:
 def disable(login: Login, config: ConfigPath = DEFAULT) -> None:
     """Let somebody in no longer; they are out at once. 停用账号"""
     _known(config, login, lambda staff: staff.disable(login))
-    out.print(f"✓ {login} is out, and cannot log in / 已停用", markup=False)
+    out.print(f"✓ {login} is logged out and cannot log in any more / 已停用", markup=False)
 
 
 @app.command("end-sessions")

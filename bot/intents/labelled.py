@@ -1,4 +1,4 @@
-"""Labelled texts in TSV files, as public intent sets come: `text<TAB>label` under a heading line, UTF-8, no quoting."""
+"""Labelled texts in tables, as public intent sets come and spreadsheets save them: `text<TAB>label` under a heading."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bot.errors import Mistake, SettingError
+from bot.spreadsheets import UTF_8, read_table
 
 HEADING = ("text", "label")
 STRANGERS = ("oos", "__oos__")  # how public sets label what no intent is meant to answer
@@ -42,7 +43,7 @@ def read_sheet(paths: Sequence[Path]) -> Sheet:
     """All rows of these files together; further columns are left alone.
 
     Rows labelled `oos` or `__oos__` are strangers. Raises SettingError with file and line for each row that is not as
-    the heading says, for a file without texts, and for one that is not UTF-8.
+    the heading says, for a file without texts, and for one in an unknown encoding.
     """
     if not paths:
         return Sheet()
@@ -91,38 +92,33 @@ def taught(rows: Sequence[Labelled]) -> list[tuple[str, list[str]]]:
     return list(ways.items())
 
 
+def other_encodings(named: Sequence[str | Path]) -> dict[Path, str]:
+    """Which of these files are not in UTF-8, and what they are read as."""
+    found = {path: read_table(path).encoding for path in (_kind_and_path(str(one))[1] for one in named)}
+    return {path: encoding for path, encoding in found.items() if encoding != UTF_8}
+
+
 def _rows(path: Path) -> list[Labelled]:
-    heading, *lines = _lines(path)
-    width = len(heading.split("\t"))
-    if tuple(heading.split("\t")[:2]) != HEADING:
-        wrong = f"begins with “{heading[:40]}”"
+    heading, *rows = read_table(path).rows
+    width = len(heading.cells)
+    if tuple(cell.strip() for cell in heading.cells[:2]) != HEADING:
+        begins = "\t".join(heading.cells)[:40]
+        wrong = f"begins with “{begins}”"
         raise SettingError(Mistake(str(path), 1, "heading", wrong, "let the first line be text<TAB>label"))
-    found = [(number, line.split("\t")) for number, line in enumerate(lines, start=2)]
-    mistakes = [mistake for number, cells in found for mistake in _mistakes(path, number, cells, width)]
-    if not found:
+    mistakes = [mistake for row in rows for mistake in _mistakes(path, row.line, row.cells, width)]
+    if not rows:
         mistakes = [Mistake(str(path), 1, "text", "no line follows the heading", "write one text<TAB>label a line")]
     if mistakes:
         raise SettingError(*_some(path, mistakes))
-    return [Labelled(cells[0].strip(), cells[1].strip(), f"{path}:{line}") for line, cells in found]
-
-
-def _lines(path: Path) -> list[str]:
-    """Without the empty end. Only line feeds part lines: a text may hold any other sign that Unicode calls a break."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as strange:
-        line = path.read_bytes()[: strange.start].count(b"\n") + 1
-        raise SettingError(Mistake(str(path), line, "text", "is not UTF-8", "save the file as UTF-8")) from strange
-    except OSError as gone:
-        wrong = f"cannot be read ({gone.strerror})"
-        raise SettingError(Mistake(str(path), 0, path.name, wrong, "name a file of text<TAB>label")) from gone
-    return [line.removesuffix("\r") for line in text.rstrip("\r\n").split("\n")]
+    return [Labelled(row.cells[0].strip(), row.cells[1].strip(), f"{path}:{row.line}") for row in rows]
 
 
 def _mistakes(path: Path, line: int, cells: Sequence[str], width: int) -> Iterator[Mistake]:
     if len(cells) != width:
-        wrong = f"{len(cells)} columns, and the heading has {width}"
-        yield Mistake(str(path), line, "row", wrong, "part the columns by one tab each; a text holds no tab")
+        wrong = f"number of columns: {len(cells)}, and {width} in the heading"
+        yield Mistake(
+            str(path), line, "row", wrong, "part the columns as the heading does; put quotes around such texts"
+        )
         return
     for name, cell in zip(HEADING, cells, strict=False):
         if not cell.strip():

@@ -167,7 +167,7 @@ def _confused(base: Base, confusions: Sequence[Confusion]) -> Iterator[Mistake]:
             example = written.find(meant, text)
             place, keys = (example.place, example.keys) if example else (base.places[meant], ())
             shown = ", ".join(f"“{one.text}” → {one.taken}" for one in pair.found[:_SHOWN])
-            wrong = f"{' and '.join(pair.entries)} were mixed up {len(pair.found)} times in rehearsal: {shown}"
+            wrong = f"{' and '.join(pair.entries)} were confused {len(pair.found)} times in cross-validation: {shown}"
             yield place.mistake(keys, wrong, "move or reword what could mean both, or make one entry of the two")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -11,11 +12,14 @@ from pydantic_core import PydanticCustomError
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
+_QUOTED = "text; put quotes around one that holds a colon and a space, or begins with a dash or a bracket"
 _BRACES = re.compile(r"\{[^{}]*\}|[{}]")
 
 
 def text(value: Any) -> str:
     """What is written, without the space around it. Raises PydanticCustomError for what is empty or no text."""
+    if isinstance(value, Mapping | list | tuple):
+        raise PydanticCustomError("not_text", "is not text", {"expected": _QUOTED})
     if value is not None and not isinstance(value, str):
         raise PydanticCustomError(
             "not_text", "is not text", {"expected": "text; put quotes around a number or a yes/no"}

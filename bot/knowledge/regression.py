@@ -79,6 +79,19 @@ class Judged:
 def load(folder: Path, base: Base) -> tuple[list[Case], list[Mistake]]:
     """The cases in a base's folder, but for those that expect what is not there, and everything that is wrong with
     them; none of either without the file."""
+    cases, mistakes = _written(folder)
+    mistakes += [*_unknown(cases, base), *_taught(cases, base), *_repeated(cases)]
+    return _answerable(cases, base), sorted(mistakes, key=lambda mistake: mistake.line)
+
+
+def load_unplaced(folder: Path, base: Base) -> tuple[list[Case], list[Mistake]]:
+    """The same for a base of which nobody knows where its examples are written: whether it teaches one of the questions
+    is not looked at."""
+    cases, mistakes = _written(folder)
+    return _answerable(cases, base), [*mistakes, *_unknown(cases, base)]
+
+
+def _written(folder: Path) -> tuple[list[Case], list[Mistake]]:
     path = folder / TESTS
     if not path.exists():
         return [], []
@@ -88,10 +101,11 @@ def load(folder: Path, base: Base) -> tuple[list[Case], list[Mistake]]:
         return [], list(problem.mistakes)
     if not isinstance(page.content, list):
         return [], [page.mistake((), "holds no questions", "write `- {ask: ..., expect: entry-id}`, one for each")]
-    cases, mistakes = _read(page)
-    mistakes += [*_unknown(cases, base), *_taught(cases, base), *_repeated(cases)]
-    answerable = [case for case in cases if case.expect == PERSON or case.expect in base.entries]
-    return answerable, sorted(mistakes, key=lambda mistake: mistake.line)
+    return _read(page)
+
+
+def _answerable(cases: Sequence[Case], base: Base) -> list[Case]:
+    return [case for case in cases if case.expect == PERSON or case.expect in base.entries]
 
 
 def judge(cases: Sequence[Case], reactions: Sequence[Reaction]) -> list[Judged]:

@@ -3,10 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from bot.messages import Instant
 from bot.traffic import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """An edition became the active one. replaced: the one before; 0 if it was the first."""
+
+    number: int
+    replaced: int
+    at: Instant
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An edition that is kept: when and by whom it was published, and each time it became active, oldest first.
+
+    activations: none for an edition published before they were noted.
+    """
+
+    number: int
+    at: Instant
+    by: str
+    activations: tuple[Activation, ...] = ()
 
 
 class Editions(Protocol):
@@ -29,6 +53,14 @@ class Editions(Protocol):
         """
         ...
 
+    async def activate(self, number: int, by: str, based_on: int) -> None:
+        """Make an edition of before active again if `based_on` still is. Raises Stale, and LookupError."""
+        ...
+
+    async def history(self, newest: int) -> list[Published]:
+        """The `newest` editions and the active one, newest first."""
+        ...
+
 
 class Parts(Protocol):
     """The record, as those see it who write and read editions in pieces. Each waits: none is for the event loop."""
@@ -42,8 +74,8 @@ class Parts(Protocol):
         ...
 
     def let_go(self, before: int) -> int:
-        """Forget the models of all editions before that number, and what no edition refers to and nobody has just
-        written; how many parts. Raises Unavailable."""
+        """Forget the models of all editions before that number but the active one, and what no edition refers to and
+        nobody has just written; how many parts. Raises Unavailable."""
         ...
 
 

@@ -99,7 +99,7 @@ class EmbeddedValkey:
                     _mistake(f"the embedded Valkey did not start; {output} says why: {_last_line(output)}")
                 )
             time.sleep(0.01)
-        log.info("the embedded nerve is up (pid %s)", self._process.pid)
+        log.info("embedded Redis is up (pid %s)", self._process.pid)
 
 
 def socket_path(var: Path) -> Path:

@@ -131,7 +131,7 @@ async def _for_ever(name: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
         except Unavailable:
-            log.warning("%s: the record is away; trying again", name)
+            log.warning("%s: the database cannot be reached; trying again", name)
         except Exception:
-            log.exception("%s stopped; starting it again", name)
+            log.exception("%s failed; starting it again", name)
         await asyncio.sleep(PAUSE)

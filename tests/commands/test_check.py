@@ -87,12 +87,12 @@ def test_a_live_edition_tells_the_same_as_a_fresh_training(desk: Desk) -> None:
 
 
 def test_entries_taken_for_each_other_are_a_warning_at_the_example(desk: Desk) -> None:
-    (found,) = [one for one in desk.finds()["findings"] if "mixed up" in one["wrong"]]
+    (found,) = [one for one in desk.finds()["findings"] if "were confused" in one["wrong"]]
     assert found["severity"] == "warning"
-    assert found["wrong"].startswith("closing and opening were mixed up")
+    assert found["wrong"].startswith("closing and opening were confused")
     line = desk.editor.line_of(found["wrong"].split("“")[1].split("”")[0], "kiosk.yaml")
     assert found["line"] == line
-    assert all("mixed up" not in one["wrong"] for one in desk.finds("--quick")["findings"])
+    assert all("were confused" not in one["wrong"] for one in desk.finds("--quick")["findings"])
 
 
 def test_a_question_that_comes_out_wrong_is_an_error(desk: Desk) -> None:
@@ -189,3 +189,16 @@ def test_a_record_that_does_not_answer_only_costs_a_training(desk: Desk) -> None
     settings = desk.config.read_text(encoding="utf-8")
     desk.config.write_text(settings + "record: postgresql://nobody@127.0.0.1:1/none\n", encoding="utf-8")
     assert desk.finds()["regression"]["asked_of"] == "a fresh training"
+
+
+def test_texts_cut_at_a_hash_are_warned_of_in_every_file_that_is_written_by_hand(desk: Desk) -> None:
+    answers = "{zh: 九点开门。, en: We open at nine.}"
+    desk.editor.changes(answers, "\n      zh: 九点开门 #一号门\n      en: We open at nine.", "kiosk.yaml")
+    desk.editor.writes("- ask: money back for no #4\n  expect: refund\n", "tests.yaml")
+    settings = desk.config.read_text(encoding="utf-8").replace("for-tests", "for-tests #1")
+    desk.config.write_text(settings, encoding="utf-8")
+    found = desk.finds("--quick")["findings"]
+    cut = [(Path(one["file"]).name, one["severity"]) for one in found if one["mend"] == "put quotes around it"]
+    assert sorted(cut) == [(name, "warning") for name in ("config.yaml", "kiosk.yaml", "tests.yaml")]
+    ran = desk.runs("check", "--quick").stdout
+    assert "ends at #" in ran

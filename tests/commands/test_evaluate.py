@@ -196,7 +196,7 @@ def test_engines_stand_side_by_side_and_the_first_ones_figures_on_top(
     assert found.keys() >= PROMISED
     assert all(one.keys() >= PROMISED for one in found["engines"])
     shown = runs(*files, "--engine", "parrot", "--engine", "semantic", "--learning-curve").stdout
-    assert shown.splitlines()[0] == "engine parrot, semantic, promised precision 95%"
+    assert shown.splitlines()[0] == "engine parrot, semantic, target precision 95%"
     row = next(line for line in shown.splitlines() if "macro F1" in line)
     assert row.count("1.000") == 2
     assert "all 全部" in shown
@@ -251,14 +251,14 @@ def test_a_test_file_alone_is_asked_of_the_base(tmp_path: Path) -> None:
 def test_on_a_terminal_it_is_a_table(files: list[str]) -> None:
     ran = runs(*files)
     assert ran.exit_code == 0
-    assert ran.stdout.splitlines()[0] == "engine semantic, promised precision 95%"
+    assert ran.stdout.splitlines()[0] == "engine semantic, target precision 95%"
     assert "first intent right 首选准确率" in ran.stdout
     assert "1.000" in ran.stdout
 
 
 def test_labels_that_nobody_taught_are_pointed_out(files: list[str], tmp_path: Path) -> None:
     more = sheet(tmp_path / "more.tsv", {"jobs": ["are you hiring"]})
-    assert "1 text was asked whose label nobody taught" in runs(*files, "--test", more).stdout
+    assert "1 text was asked whose label is not in the training data" in runs(*files, "--test", more).stdout
 
 
 def test_a_malformed_file_is_told_with_its_line_and_a_mend(files: list[str], tmp_path: Path) -> None:
@@ -267,8 +267,8 @@ def test_a_malformed_file_is_told_with_its_line_and_a_mend(files: list[str], tmp
     ran = runs(*files, "--oos", str(broken), "--json")
     assert ran.exit_code == 2
     assert ran.stdout == ""
-    assert f"✗ {broken}:3: row: 1 columns, and the heading has 2" in ran.stderr
-    assert "→ part the columns by one tab each" in ran.stderr
+    assert f"✗ {broken}:3: row: number of columns: 1, and 2 in the heading" in ran.stderr
+    assert "→ part the columns as the heading does" in ran.stderr
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_a_base_is_measured_on_itself_and_shows_what_is_mixed_up(tmp_path: Path)
 def test_the_examples_to_blame_stand_under_the_table(tmp_path: Path) -> None:
     editor, config = kiosk(tmp_path)
     shown = runs("--config", str(config), "--folds", "2").stdout
-    assert "closing and opening were mixed up" in shown
+    assert "closing and opening were confused" in shown
     assert f"    {editor.folder / 'kiosk.yaml'}:" in shown
     assert ", like “" in shown
 

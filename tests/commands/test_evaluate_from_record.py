@@ -114,7 +114,7 @@ def test_what_the_files_would_become_stands_beside_it_unpublished(counter: Count
     assert [one["engine"] for one in found["engines"]] == ["edition 1", "files, semantic"]
     assert found["engines"][0]["accuracy"] == found["engines"][1]["accuracy"]
     shown = counter.runs("evaluate", "--from-record", "--engine", "semantic").stdout
-    assert "engine edition 1, files, semantic, promised precision 60%" in shown
+    assert "engine edition 1, files, semantic, target precision 60%" in shown
     assert "told by agents 客服标注" in shown
     assert "fewer than 30 questions" in shown
     assert counter.told()["edition"] == "edition 1"
@@ -142,7 +142,7 @@ def test_only_the_days_asked_for_count(counter: Counter) -> None:
     found = counter.told("--days", "1")
     assert found["labelled"] == {"corrected": 0, "picked": 0, "answered": 0}
     assert all(found[name] is None for name in PROMISED)
-    assert "nothing can be said yet" in counter.runs("evaluate", "--from-record", "--days", "1").stdout
+    assert "nothing to measure yet" in counter.runs("evaluate", "--from-record", "--days", "1").stdout
 
 
 def test_retention_is_kept_to_whatever_is_asked_for(counter: Counter) -> None:
@@ -174,7 +174,7 @@ def test_training_tells_how_the_new_edition_does_on_real_questions_once_there_ar
     found = json.loads(shop.runs("train", "--json").stdout)["traffic"]
     assert (found["questions"], found["told"]) == (30, 1)
     assert 0 <= found["accuracy"] <= 1
-    assert "asked 30 questions of customers, 1 of them told" in shop.runs("train").stdout
+    assert "on 30 real questions, 1 of them labelled" in shop.runs("train").stdout
     shop.database.close()
 
 

@@ -88,7 +88,7 @@ def test_engines_stand_side_by_side_with_a_picture_for_every_question(read: Page
     assert row.get_by_role("cell").all_text_contents() == ["0.943", "0.833"]
     assert read.get_by_role("row", name="near: AUROC").get_by_role("cell").count() == 2
     for name in (
-        "What the promise buys",
+        "Coverage at the target precision",
         "Does confidence tell the truth?",
         "How sure rasa was",
         "more examples bring",

@@ -8,7 +8,7 @@ from typing import Any
 
 from editor import Editor
 from kiosk import kiosk
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from bot.__main__ import app
 
@@ -41,6 +41,48 @@ def test_both_are_told_in_one_glance(tmp_path: Path) -> None:
     first = trained(config)
     changed(editor)
     lines = CliRunner().invoke(app, ["train", "--config", str(config)]).stdout.splitlines()
-    (asked,) = [place for place, line in enumerate(lines) if "questions it had not learned" in line]
+    (asked,) = [place for place, line in enumerate(lines) if "questions kept out of training" in line]
     beside = " ".join(lines[asked:])
-    assert f"edition 1 before it: {first['accuracy']:.1%} understood, {first['coverage']:.0%} by itself" in beside
+    assert (
+        f"edition, 1: {first['accuracy']:.1%} understood; answered without a person: {first['coverage']:.0%}" in beside
+    )
+
+
+def runs(config: Path, *options: str) -> Result:
+    return CliRunner().invoke(app, ["train", "--config", str(config), *options])
+
+
+def test_a_wrong_answer_to_a_question_of_the_tests_keeps_an_edition_from_being_published(tmp_path: Path) -> None:
+    editor, config = kiosk(tmp_path)
+    assert "tests.yaml: 3 right 答对" in runs(config).stdout
+    editor.changes('"get my money back", expect: refund', '"closing time please", expect: refund', "tests.yaml")
+    changed(editor)
+    refused = runs(config)
+    assert refused.exit_code == 1
+    assert "tests.yaml:2: 1.ask: “closing time please” is taken for closing" in refused.stderr
+    assert "nothing was published: failures in tests.yaml: 1" in refused.stderr
+    assert "--despite-failures" in refused.stderr
+    told = json.loads(runs(config, "--json").stdout)
+    assert (told["edition"], len(told["failed"])) == (None, 1)
+    forced = runs(config, "--despite-failures", "--json")
+    assert (forced.exit_code, json.loads(forced.stdout)["edition"]) == (0, 2)
+    assert json.loads(forced.stdout)["regression"]["wrong"] == 1
+
+
+def test_a_question_that_cannot_be_asked_keeps_an_edition_from_being_published(tmp_path: Path) -> None:
+    editor, config = kiosk(tmp_path)
+    editor.changes("expect: refund", "expect: refunds", "tests.yaml")
+    refused = runs(config)
+    assert refused.exit_code == 1
+    assert "no entry is called refunds" in refused.stderr
+    editor.writes("- [", "tests.yaml")
+    assert runs(config).exit_code == 1
+    forced = runs(config, "--despite-failures")
+    assert forced.exit_code == 0
+    assert "published all the same, with 1 failures" in forced.stderr
+
+
+def test_a_base_without_questions_is_published(tmp_path: Path) -> None:
+    editor, config = kiosk(tmp_path)
+    (editor.folder / "tests.yaml").unlink()
+    assert runs(config).exit_code == 0

@@ -38,7 +38,7 @@ def test_somebody_comes_forgets_their_password_and_leaves(config: Path) -> None:
     assert run(config, "list").output.split() == ["mei", "agent", "小梅"]
     assert run(config, "add", "mei", "--password", "-").exit_code == 1
     assert "with password" in run(config, "password", "mei", "--password", "-").output
-    assert run(config, "disable", "mei").output == "✓ mei is out, and cannot log in / 已停用\n"
+    assert run(config, "disable", "mei").output == "✓ mei is logged out and cannot log in any more / 已停用\n"
     assert run(config, "list").output == ""
     assert "with password" not in run(config, "password", "mei", "--password", "correct horse").output
     assert run(config, "list").output.split() == ["mei", "agent", "小梅"]

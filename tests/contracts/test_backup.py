@@ -318,7 +318,7 @@ def test_the_verbs_carry_a_record_away_and_back(verbs: Verbs, shop: Shop, tmp_pa
     assert verbs.run("backup", str(file), "--overwrite")[0] == 0
     assert verbs.run("restore", str(file))[0] == 78
     code, said = verbs.run("restore", str(file), "--replace")
-    assert (code, "are the record now" in said) == (0, True), said
+    assert (code, "are restored" in said) == (0, True), said
     assert everything(shop.database) == before
     assert sorted(path.name for path in tmp_path.glob("*.part")) == []
 

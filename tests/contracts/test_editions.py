@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from bot.errors import Stale
 from bot.ports import Editions
+from bot.ports.editions import Activation, Published
 from bot.stores.record.database import Database
 from bot.stores.record.editions import RecordEditions
 from bot.stores.record.tables import editions as table
@@ -82,3 +83,68 @@ def test_who_published_and_when_is_kept(editions: Editions, database: Database, 
         return await database.read(by_and_at)
 
     assert asyncio.run(story()) == ("mei", clock.now())
+
+
+async def published(editions: Editions, number: int) -> None:
+    for one in range(number):
+        await editions.publish(f"content {one + 1}", b"model", "mei", one)
+
+
+def test_an_earlier_edition_becomes_active_again_and_the_history_keeps_who_did_it(
+    editions: Editions, clock: MovableClock
+) -> None:
+    async def story() -> list[Published]:
+        await published(editions, 3)
+        clock.move(60)
+        await editions.activate(1, "jun", 3)
+        assert await editions.active() == 1
+        clock.move(60)
+        assert await editions.publish("content 4", b"model", "mei", 1) == 4
+        return await editions.history(2)
+
+    start = clock.now()
+    assert asyncio.run(story()) == [
+        Published(4, start + 120, "mei", (Activation(4, 1, start + 120, "mei"),)),
+        Published(3, start, "mei", (Activation(3, 2, start, "mei"),)),
+    ]
+    (first,) = [one for one in asyncio.run(editions.history(9)) if one.number == 1]
+    assert first.activations == (Activation(1, 0, start, "mei"), Activation(1, 3, start + 60, "jun"))
+
+
+def test_the_active_edition_is_in_the_history_however_old(editions: Editions) -> None:
+    async def story() -> list[int]:
+        await published(editions, 5)
+        await editions.activate(1, "jun", 5)
+        return [one.number for one in await editions.history(2)]
+
+    assert asyncio.run(story()) == [5, 4, 1]
+
+
+@pytest.mark.parametrize(("number", "based_on", "refused"), [(1, 2, Stale), (1, 0, Stale), (9, 3, LookupError)])
+def test_going_back_over_somebody_elses_edition_or_to_none_changes_nothing(
+    editions: Editions, number: int, based_on: int, refused: type[Exception]
+) -> None:
+    async def story() -> None:
+        await published(editions, 3)
+        with pytest.raises(refused):
+            await editions.activate(number, "jun", based_on)
+        assert await editions.active() == 3
+        assert [len(one.activations) for one in await editions.history(9)] == [1, 1, 1]
+
+    asyncio.run(story())
+
+
+def test_of_many_who_publish_and_go_back_at_once_exactly_one_wins(editions: Editions) -> None:
+    async def story() -> None:
+        await published(editions, 3)
+        attempts = [editions.activate(1 + one % 2, str(one), 3) for one in range(6)]
+        attempts += [_publish(editions, str(one)) for one in range(6)]
+        outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+        assert sum(not isinstance(outcome, Stale) for outcome in outcomes) == 1
+        assert not any(isinstance(outcome, Exception) and not isinstance(outcome, Stale) for outcome in outcomes)
+
+    asyncio.run(story())
+
+
+async def _publish(editions: Editions, by: str) -> None:
+    await editions.publish("content", b"model", by, 3)

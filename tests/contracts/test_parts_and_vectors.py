@@ -91,6 +91,23 @@ def test_models_of_old_editions_go_and_their_words_stay(parts: Parts, database: 
         parts.fetch(list(old))
 
 
+def test_the_model_of_the_active_edition_is_never_let_go(parts: Parts, database: Database, clock: MovableClock) -> None:
+    editions, learned = RecordEditions(database), named(b"learned")
+    parts.keep(learned)
+
+    async def story() -> list[bytes]:
+        await editions.publish("{}", b"first", "mei", 0, dict.fromkeys(learned, True))
+        for number in range(1, 4):
+            await editions.publish("{}", b"later", "mei", number)
+        await editions.activate(1, "mei", 4)
+        clock.move(3_601)
+        assert await asyncio.to_thread(parts.let_go, 4) == 0
+        return [(await editions.load(number))[1] for number in range(1, 5)]
+
+    assert asyncio.run(story()) == [b"first", b"", b"", b"later"]
+    assert parts.fetch(list(learned)) == learned
+
+
 def test_vectors_come_back_as_they_were_and_by_their_encoder(vectors: VectorStore) -> None:
     made = {f"{number:032x}": np.full(4, number, np.float16).tobytes() for number in range(1_200)}
     vectors.keep("letters", made)

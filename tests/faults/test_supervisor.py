@@ -144,7 +144,7 @@ def test_a_killed_nerve_is_replaced_at_the_same_address(house: House) -> None:
     server = next(child for child in house.family() if "valkey" in child.name())
     server.kill()
     soon(lambda: answers(socket_path(house.var)), "the nerve answers again")
-    assert "the embedded nerve ended; starting it again" in house.words()
+    assert "embedded Redis ended; starting it again" in house.words()
 
 
 def test_when_the_supervisor_is_killed_everybody_goes_with_it_and_a_new_one_can_start(house: House) -> None:
@@ -270,7 +270,7 @@ def test_a_child_that_dies_at_once_is_tried_ever_more_seldom(tmp_path: Path) -> 
 def test_a_child_that_needs_a_setting_mended_stops_the_house(tmp_path: Path) -> None:
     house = House(tmp_path / "var", workers="ends-78")
     assert house.process.wait(20) == 78
-    assert "bad child cannot start before a setting is mended" in house.words()
+    assert "bad child cannot start until a setting is corrected" in house.words()
 
 
 def test_an_endless_request_head_is_refused(house: House) -> None:

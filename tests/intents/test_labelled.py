@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from contextlib import suppress
 from pathlib import Path
 
@@ -97,12 +99,12 @@ def test_a_hundred_thousand_lines_are_read(tmp_path: Path) -> None:
         ("label\ttext\na\tb\n", 1, "heading", "begins with “label\ttext”"),
         ("", 1, "heading", "begins with “”"),
         (HEADING, 1, "text", "no line follows"),
-        (HEADING + "a\tx\nno tab here\nb\ty\n", 3, "row", "1 columns, and the heading has 2"),
-        (HEADING + "a\tx\nb\ty\tz\n", 3, "row", "3 columns, and the heading has 2"),
-        (HEADING + "a\tx\n\nb\ty\n", 3, "row", "1 columns"),
+        (HEADING + "a\tx\nno tab here\nb\ty\n", 3, "row", "number of columns: 1, and 2 in the heading"),
+        (HEADING + "a\tx\nb\ty\tz\n", 3, "row", "number of columns: 3, and 2 in the heading"),
+        (HEADING + "a\tx\n\nb\ty\n", 3, "row", "number of columns: 1"),
         (HEADING + "a\tx\n \ty\n", 3, "text", "is empty"),
         (HEADING + "a\t\n", 2, "label", "is empty"),
-        ((HEADING + "a\tx\n").encode() + b"\xff\xfe\ty\n", 3, "text", "is not UTF-8"),
+        ((HEADING + "a\tx\n").encode() + b"\xff\xfe\ty\n", 3, "text", "is neither UTF-8 nor GB18030"),
         (HEADING + "a\toos\n", 2, "label", "every text is oos"),
     ],
 )
@@ -137,8 +139,9 @@ CELL = st.text(st.characters(exclude_characters="\t\r\n", exclude_categories=["C
 def test_whatever_signs_a_text_holds_it_is_read_as_one(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
 ) -> None:
-    content = HEADING + "".join(f"{text}\t{label}\n" for text, label in rows)
-    path = sheet(tmp_path_factory.mktemp("sheet"), content)
+    content = io.StringIO(newline="")
+    csv.writer(content, "excel-tab").writerows([("text", "label"), *rows])
+    path = sheet(tmp_path_factory.mktemp("sheet"), content.getvalue())
     assert [row[:2] for row in read_sheet([path]).known] == [(text.strip(), label.strip()) for text, label in rows]
 
 

@@ -251,7 +251,7 @@ def test_entries_mixed_up_in_rehearsal_are_one_warning_at_the_surest_example(edi
     found = warning(editor, Outlook(confusions=[*some, third])).mistake
     assert found.line == editor.line_of("运费多少")
     assert found.wrong == (
-        "delivery-fee and delivery-time were mixed up 3 times in rehearsal: "
+        "delivery-fee and delivery-time were confused 3 times in cross-validation: "
         "“运费多少” → delivery-time, “postage” → delivery-time, “how long” → delivery-fee"
     )
 

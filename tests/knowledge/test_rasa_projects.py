@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from editor import SHIPPED, SKILLS, Editor
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from bot.errors import SettingError
@@ -174,6 +174,8 @@ WORDED = SEVERAL | st.fixed_dictionaries({"default": SEVERAL}, optional={"twitte
 
 
 @settings(max_examples=30)
+@example(zh=["好"], en=["good"], said={"default": "0", "twitter": "0"})  # the same, and meant for each
+@example(zh=["好"], en=["good"], said={"default": ["a", "b"], "twitter": ["a", "b"], "wechat": "a"})
 @given(zh=st.lists(SENTENCES, min_size=1, max_size=3), en=st.lists(SENTENCES, min_size=1, max_size=3), said=WORDED)
 def test_whatever_an_editor_writes_comes_back(
     tmp_path_factory: pytest.TempPathFactory, zh: list[str], en: list[str], said: Any
@@ -240,7 +242,17 @@ def test_the_markdown_of_rasa_1_is_read_too(tmp_path: Path) -> None:
     name = base.entries["chitchat-ask-name"].answers
     assert name is not None
     assert name.en["default"] == ("I am a bot.",)
+    assert found.lost == []
     assert {"nlu.md:4 synonym hi", "nlu.md:6 lookup city", "stories.md:4 story long"} <= set(left(found))
+
+
+def test_a_line_without_a_dash_in_markdown_is_named(tmp_path: Path) -> None:
+    nlu = "## intent:hours\n- when do you open\nopening hours please\n<!-- a comment -->\n\nAbout us\n## Other\nwords\n"
+    found, _ = brought(tmp_path, {"data/nlu.md": nlu})
+    assert [(one.line, one.wrong.partition(" is")[0]) for one in found.lost] == [
+        (3, "“opening hours please”"),
+        (6, "“About us”"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -265,7 +277,10 @@ def test_nothing_of_a_project_is_run_and_one_broken_file_does_not_hide_the_other
     found, folder = brought(tmp_path, {**MOODBOT, "data/evil.yml": evil, "data/broken.yml": "a: [\n"})
     assert not (tmp_path / "ran").exists()
     assert found.entries == 4
-    assert {Path(one.file).relative_to(folder).as_posix() for one in found.left} >= {"data/evil.yml", "data/broken.yml"}
+    assert {Path(one.file).relative_to(folder).as_posix() for one in found.unread} == {
+        "data/evil.yml",
+        "data/broken.yml",
+    }
 
 
 def test_names_without_latin_letters_get_an_id_of_their_own(tmp_path: Path) -> None:

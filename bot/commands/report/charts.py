@@ -97,11 +97,11 @@ def _trade(found: Sequence[Measured]) -> Chart:
         parts.append(mark(frame, chosen, series, 6, f"{chosen[0]:.1%}, {chosen[1]:.1%}"))
     return Chart(
         name,
-        ("What the promise buys", "承诺换来的覆盖率"),
+        ("Coverage at the target precision", "目标准确率下的覆盖率"),
         (
-            f"Right answers are promised {target:.0%} of the time (dashed). The point is where the engine stands with "
+            f"The target is {target:.0%} correct answers (dashed). The point is where the engine stands with "
             "the threshold that its training chose without seeing these texts.",
-            f"承诺 {target:.0%} 的回答是对的（虚线）。圆点是引擎的实际位置：阈值由训练选定，训练时没见过这些文本。",
+            f"目标是 {target:.0%} 的回答正确（虚线）。圆点是引擎的实际位置：阈值由训练选定，训练时没见过这些文本。",
         ),
         svg(parts, f"{name}-title"),
         [("engine", "引擎"), ("answered", "直接作答"), ("right", "正确")],

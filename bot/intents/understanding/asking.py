@@ -58,7 +58,7 @@ class Guarded:
         except EncoderFailed as failed:
             self._breaker.failed()
             self._resting_until = self._clock() + min(failed.retry_after or 0.0, _LONGEST_PAUSE)
-            log.warning("the encoder %s failed (%s); the bundled one understands meanwhile", self.name, failed.code)
+            log.warning("encoder %s failed (%s); the bundled encoder is used meanwhile", self.name, failed.code)
             raise
         self._breaker.worked()
         return vectors

@@ -21,6 +21,9 @@ class Spot:
     def dropped(self, what: str, why: str, mend: str = "nothing to do, unless you miss it") -> Mistake:
         return Mistake(str(self.file), self.line, what, why, mend)
 
+    def lost(self, what: str, why: str, mend: str) -> Lost:
+        return Lost(self.dropped(what, why, mend))
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -60,4 +63,13 @@ class Follows:
     spot: Spot
 
 
-Fact: TypeAlias = Example | About | Reply | Follows | Mistake
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Something that Rasa's format has a place for and that cannot be taken over as it is written. whole_file: nothing
+    of that file can be read."""
+
+    mistake: Mistake
+    whole_file: bool = False
+
+
+Fact: TypeAlias = Example | About | Reply | Follows | Mistake | Lost

@@ -8,14 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from bot.errors import Mistake
 from bot.knowledge.answers import DEFAULT
 from bot.knowledge.content import LANGUAGES, braces
 from bot.knowledge.entries import CHANNELS, NO_TOPICS
-from bot.knowledge.rasa.facts import About, Example, Fact, Follows, Reply, Spot
-from bot.knowledge.rasa.project import spoken
+from bot.knowledge.rasa.facts import About, Example, Fact, Follows, Lost, Reply, Spot
+from bot.knowledge.rasa.project import dumped, spoken
 from bot.knowledge.sameness import same_form
 
 _NO_LETTER = re.compile(r"[^a-z0-9]+")
@@ -24,12 +22,17 @@ _LONGEST_ID = 60
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """topics: the text of each file to write. left: what was dropped or has to be looked at, with its place."""
+    """topics: the text of each file to write. answered: of the entries, those that answer by themselves. left: what has
+    no place here or has to be looked at, with its place. lost: what would have one, but is not written as Rasa has it.
+    unread: the same of whole files."""
 
     topics: Mapping[str, str]
     entries: int
     examples: int
     left: Sequence[Mistake]
+    answered: int = 0
+    lost: Sequence[Mistake] = ()
+    unread: Sequence[Mistake] = ()
 
 
 @dataclass(slots=True)
@@ -64,7 +67,15 @@ def imported(facts: Sequence[Fact]) -> Imported:
         topics.setdefault(_file(intent.topic), []).append(intent)
     texts = {file: _topic(file, some, names, left) for file, some in topics.items()}
     count = sum(len(texts) for intent in intents.values() for texts in intent.said.values())
-    return Imported(texts, len(intents), count, sorted(left, key=lambda one: (one.file, one.line)))
+    lost, unread = (
+        [one.mistake for one in facts if isinstance(one, Lost) and one.whole_file is whole] for whole in (False, True)
+    )
+    answered = sum(bool(dict(_worded(one.answers))) or "skill" in one.about for one in intents.values())
+    return Imported(texts, len(intents), count, sorted(left, key=_place), answered, lost, unread)
+
+
+def _place(mistake: Mistake) -> tuple[str, int]:
+    return mistake.file, mistake.line
 
 
 def _with_examples(facts: Iterable[Fact], left: list[Mistake]) -> dict[str, _Intent]:
@@ -150,8 +161,8 @@ def _topic(file: str, intents: Sequence[_Intent], names: Mapping[str, str], left
     heading = next((intent.about["topic"] for intent in intents if "topic" in intent.about), None)
     title = _readable(file.removesuffix(".yaml"))
     entries = [_entry(names[intent.name], intent, left) for intent in intents]
-    head = _yaml({"topic": heading or dict.fromkeys(LANGUAGES, title)})
-    return head + "entries:\n" + "\n".join(_indented(_yaml([entry])) for entry in entries)
+    head = dumped({"topic": heading or dict.fromkeys(LANGUAGES, title)})
+    return head + "entries:\n" + "\n".join(_indented(dumped([entry])) for entry in entries)
 
 
 def _entry(id_: str, intent: _Intent, left: list[Mistake]) -> dict[str, Any]:
@@ -176,13 +187,14 @@ def _asked(intent: _Intent, left: list[Mistake]) -> dict[str, list[str]]:
 
 
 def _worded(answers: Mapping[str, Mapping[str, list[str]]]) -> Iterator[tuple[str, Any]]:
-    """Each language's wordings: a mere text or list where all channels say the same, and always a default."""
+    """Each language's wordings: a mere text or list where only the default says something, and always a default. A
+    channel's words stand even where they are the default's: an editor who changes one may mean to leave the other."""
     for language, found in answers.items():
         said = {channel: texts if len(texts) > 1 else texts[0] for channel, texts in found.items() if texts}
         if said:
-            default = said.get(DEFAULT, next(iter(said.values())))
-            rest = {channel: texts for channel, texts in said.items() if channel != DEFAULT and texts != default}
-            yield language, {DEFAULT: default, **rest} if rest else default
+            first = DEFAULT if DEFAULT in said else next(iter(said))
+            rest = {channel: texts for channel, texts in said.items() if channel not in {DEFAULT, first}}
+            yield language, {DEFAULT: said[first], **rest} if rest else said[first]
 
 
 def _both(found: Mapping[str, Any], intent: _Intent, what: str, left: list[Mistake]) -> dict[str, Any]:
@@ -205,7 +217,3 @@ def _readable(name: str) -> str:
 
 def _indented(text: str) -> str:
     return "".join(f"  {line}\n" if line else "\n" for line in text.splitlines())
-
-
-def _yaml(content: Any) -> str:
-    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=118)

@@ -18,13 +18,14 @@ _ACTION = re.compile(r"^(utter_|respond_|action_|slot\{|form\{|[a-z_]+_form\b)")
 
 @dataclass(slots=True)
 class _Block:
-    """A heading with what stands under it. kind: '' for a story or responses."""
+    """A heading with what stands under it. kind: '' for a story or responses. strays: lines that are no items."""
 
     kind: str
     name: str
     spot: Spot
     says: list[str] = field(default_factory=list)
     items: list[tuple[str, Spot]] = field(default_factory=list)
+    strays: list[tuple[str, Spot]] = field(default_factory=list)
 
 
 def read_markdown(path: Path) -> Iterator[Fact]:
@@ -36,6 +37,9 @@ def read_markdown(path: Path) -> Iterator[Fact]:
     for block in _blocks(path, lines):
         if block.kind == "intent":
             yield from (Example(block.name, text, spot) for text, spot in block.items if text)
+            for line, spot in block.strays:
+                why = f"“{line}” is left out: its line begins with no dash"
+                yield spot.lost(f"intent {block.name}", why, "let the line begin with a dash, below the others")
         elif block.kind:
             yield block.spot.dropped(f"{block.kind} {block.name}", f"a {block.kind} is dropped")
         elif block.says:
@@ -54,6 +58,8 @@ def _blocks(path: Path, lines: Sequence[str]) -> Iterator[_Block]:
             block.says.append(says[1])
         elif block and (item := _ITEM.match(line)):
             block.items.append((item[1], Spot(path, number)))
+        elif block and line.strip() and not line.lstrip().startswith(("<!--", "#")):
+            block.strays.append((line.strip(), Spot(path, number)))
     if block:
         yield block
 

@@ -36,7 +36,7 @@ def project(base: Base, epochs: int) -> dict[str, str]:
     return {
         "config.yml": _config(texts, epochs),
         "domain.yml": _domain(list(base.entries), answered),
-        "data/rules.yml": _yaml({"version": VERSION, "rules": [_rule(entry.id) for entry in answered]}),
+        "data/rules.yml": dumped({"version": VERSION, "rules": [_rule(entry.id) for entry in answered]}),
         **nlu,
     }
 
@@ -48,7 +48,7 @@ def lessons(taught: Iterable[tuple[str, Sequence[str]]], epochs: int) -> dict[st
     return {
         "config.yml": _config([text for _, texts in intents for text in texts], epochs),
         "domain.yml": _domain([intent for intent, _ in intents], ()),
-        "data/nlu/all.yml": _yaml({"version": VERSION, "nlu": nlu}),
+        "data/nlu/all.yml": dumped({"version": VERSION, "nlu": nlu}),
     }
 
 
@@ -66,7 +66,7 @@ def _config(texts: Iterable[str], epochs: int) -> str:
     ]
     language = "zh" if chinese else "en"
     about = {"recipe": "default.v1", "assistant_id": ABOUT, "language": language}
-    return _yaml({**about, "pipeline": pipeline, "policies": [{"name": "RulePolicy"}]})
+    return dumped({**about, "pipeline": pipeline, "policies": [{"name": "RulePolicy"}]})
 
 
 def _domain(intents: Sequence[str], answered: Sequence[Entry]) -> str:
@@ -80,7 +80,7 @@ def _domain(intents: Sequence[str], answered: Sequence[Entry]) -> str:
         "slots": {"language": slot},
         "responses": {f"utter_{entry.id}": list(_responses(entry)) for entry in answered},
     }
-    return _yaml({"version": VERSION, "intents": list(intents), **(speaking if answered else {})})
+    return dumped({"version": VERSION, "intents": list(intents), **(speaking if answered else {})})
 
 
 def _responses(entry: Entry) -> Iterable[dict[str, Any]]:
@@ -96,7 +96,7 @@ def _rule(id_: str) -> dict[str, Any]:
 
 def _topic(base: Base, entries: Sequence[Entry]) -> str:
     heading = base.places[entries[0].id].page.content["topic"]
-    return _yaml({"version": VERSION, "nlu": [_intent(entry, heading) for entry in entries]})
+    return dumped({"version": VERSION, "nlu": [_intent(entry, heading) for entry in entries]})
 
 
 def _intent(entry: Entry, heading: Mapping[str, str]) -> dict[str, Any]:
@@ -149,7 +149,7 @@ _Dumper.add_representer(
 )
 
 
-def _yaml(content: Any) -> str:
+def dumped(content: Any) -> str:
     return yaml.dump(content, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110)
 
 

@@ -49,12 +49,12 @@ class Line:
         if not self._dead:
             self._dead = True
             self._next_try = time.monotonic() + REST
-            log.warning("the nerve is lost (%s); going on without it", CAUSES[cause_of(trouble)])
+            log.warning("Redis cannot be used (%s); continuing without live updates", CAUSES[cause_of(trouble)])
 
     def back(self) -> None:
         if self._dead:
             self._dead = False
-            log.info("the nerve is back")
+            log.info("Redis is reachable again")
 
     async def close(self) -> None:
         await self.redis.aclose()

@@ -1,4 +1,4 @@
-"""Editions in the record: written once, never changed; one of them is active."""
+"""Editions in the record: written once, never changed; one of them is active, and each change of that is noted."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, func, insert, select, text, update
 
 from bot.errors import Stale
+from bot.ports.editions import Activation, Published
 from bot.stores.record.database import Database
-from bot.stores.record.tables import active_edition, edition_parts, editions
+from bot.stores.record.tables import activations, active_edition, edition_parts, editions
 
 _THE_ONE = 1  # active_edition has a single row
 
@@ -36,8 +37,9 @@ class RecordEditions:
         """
 
         def work(connection: Connection) -> int:
-            number = _activate_next(connection, based_on)
             at = self._database.now(connection)
+            number = _activate_next(connection, based_on)
+            _note(connection, Activation(number, based_on, at, by))
             edition = {"number": number, "content": content, "model": model, "at": at, "by": by}
             connection.execute(insert(editions).values(edition))
             if parts:
@@ -46,6 +48,42 @@ class RecordEditions:
             return number
 
         return await self._database.write(work)
+
+    async def activate(self, number: int, by: str, based_on: int) -> None:
+        """Make an edition of before active again if `based_on` still is. Raises Stale, and LookupError."""
+
+        def work(connection: Connection) -> None:
+            _activate(connection, based_on, number)
+            if not connection.execute(
+                select(func.length(editions.c.model)).where(editions.c.number == number)
+            ).scalar():
+                raise LookupError(f"there is no edition {number}, or its model is gone")
+            _note(connection, Activation(number, based_on, self._database.now(connection), by))
+
+        await self._database.write(work)
+
+    async def history(self, newest: int) -> list[Published]:
+        """The `newest` editions and the active one, newest first, each with the times at which it became active."""
+        return await self._database.read(lambda connection: _history(connection, newest))
+
+
+def _history(connection: Connection, newest: int) -> list[Published]:
+    first = (connection.execute(select(func.max(editions.c.number))).scalar() or 0) - newest
+    among = (editions.c.number > first) | (editions.c.number == _active(connection))
+    rows = connection.execute(
+        select(editions.c.number, editions.c.at, editions.c.by).where(among).order_by(editions.c.number.desc())
+    ).all()
+    since: dict[int, list[Activation]] = {row.number: [] for row in rows}
+    noted = select(activations.c.number, activations.c.replaced, activations.c.at, activations.c.by)
+    for one in connection.execute(noted.where(activations.c.number.in_(since)).order_by(activations.c.version)):
+        since[one.number].append(Activation(*one))
+    return [Published(row.number, row.at, row.by, tuple(since[row.number])) for row in rows]
+
+
+def _note(connection: Connection, one: Activation) -> None:
+    version = select(active_edition.c.version).where(active_edition.c.id == _THE_ONE).scalar_subquery()
+    row = {"number": one.number, "replaced": one.replaced, "at": one.at, "by": one.by}
+    connection.execute(insert(activations).values(version=version, **row))
 
 
 def _active(connection: Connection) -> int:
@@ -60,17 +98,23 @@ def _load(connection: Connection, number: int) -> tuple[str, bytes]:
 
 
 def _activate_next(connection: Connection, based_on: int) -> int:
-    """Point the active row, which this also locks, at the number after the highest ever written."""
+    """Point the active row at the number after the highest ever written. The row is locked first: whoever publishes or
+    goes back meanwhile waits, so that the highest number is still the highest."""
     connection.execute(
         text("INSERT INTO active_edition (id, number, version) VALUES (:id, 0, 0) ON CONFLICT DO NOTHING"),
         {"id": _THE_ONE},
     )
-    highest = select(func.coalesce(func.max(editions.c.number), 0)).scalar_subquery()
+    connection.execute(select(active_edition.c.number).where(active_edition.c.id == _THE_ONE).with_for_update())
+    highest: int = connection.execute(select(func.coalesce(func.max(editions.c.number), 0))).scalar_one()
+    _activate(connection, based_on, highest + 1)
+    return highest + 1
+
+
+def _activate(connection: Connection, based_on: int, number: int) -> None:
     won = connection.execute(
         update(active_edition)
         .where(active_edition.c.id == _THE_ONE, active_edition.c.number == based_on)
-        .values(number=highest + 1, version=active_edition.c.version + 1)
+        .values(number=number, version=active_edition.c.version + 1)
     )
     if won.rowcount == 0:
         raise Stale(f"edition {based_on} is no longer the active one")
-    return _active(connection)

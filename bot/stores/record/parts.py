@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, select
+from sqlalchemy import Connection, delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.stores.record.database import Database
-from bot.stores.record.tables import edition_parts, parts
+from bot.stores.record.tables import active_edition, edition_parts, editions, parts
 
 _AT_ONCE = 2_000_000  # bytes in one transaction: under 50 ms on SQLite
 _NAMES = 400
@@ -40,8 +40,8 @@ class RecordParts:
             self._database.write_here(partial(self._keep, some))
 
     def let_go(self, before: int) -> int:
-        """Forget the models of all editions before that number, and what no edition refers to and nobody has just
-        written; how many parts. Their words stay. Raises Unavailable."""
+        """Forget the models of all editions before that number but the active one, and what no edition refers to and
+        nobody has just written; how many parts. Their words stay. Raises Unavailable."""
         self._database.write_here(partial(_unlearn, before))
         gone = self._database.read_here(self._unused)
         for start in range(0, len(gone), _GONE):
@@ -71,8 +71,13 @@ def insert_new(connection: Connection, table: Any, rows: Sequence[Mapping[str, A
 
 
 def _unlearn(before: int, connection: Connection) -> None:
+    """The active edition's row is locked meanwhile: nobody goes back to an edition whose model is about to go."""
+    active = connection.execute(select(active_edition.c.number).with_for_update()).scalar() or 0
     of_models = edition_parts.c.learned.is_(True)
-    connection.execute(delete(edition_parts).where(edition_parts.c.edition < before, of_models))
+    old = edition_parts.c.edition < before, edition_parts.c.edition != active
+    connection.execute(delete(edition_parts).where(*old, of_models))
+    held = editions.c.number < before, editions.c.number != active, func.length(editions.c.model) > 0
+    connection.execute(update(editions).where(*held).values(model=b""))
 
 
 def _forget(names: Sequence[str], connection: Connection) -> None:

@@ -306,6 +306,17 @@ active_edition = Table(
     Column("version", BigInteger, nullable=False, default=0),
 )
 
+# Which edition became the active one when, and by whom: of publishing, and of going back to an earlier edition.
+activations = Table(
+    "activations",
+    metadata,
+    Column("version", BigInteger, primary_key=True, autoincrement=False),  # of active_edition, which it made
+    Column("number", Integer, nullable=False),
+    Column("replaced", Integer, nullable=False),  # 0 before the first
+    Column("at", Double, nullable=False),
+    _text("by"),
+)
+
 audit = Table(
     "audit",
     metadata,
