@@ -278,5 +278,5 @@ def test_an_endless_request_head_is_refused(house: House) -> None:
         line.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nx-long: ")
         line.sendall(b"a" * 70_000)
         refused = line.recv(100)
-    assert refused.startswith(b"HTTP/1.1 400")
+    assert refused.startswith(b"HTTP/1.1 431")
     assert house.answers()
