@@ -38,6 +38,9 @@ _RECORD = {
     "SQLITE_CORRUPT": ("is damaged", "restore a backup: yingda restore"),
     "SQLITE_NOTADB": ("is no database", "name another file, or move this one away"),
 }
+_REFUSES = ("refuses it ({code})", "look into the database's own log")
+_GONE = frozenset({"", "no answer", "OperationalError", "InterfaceError"})  # nobody was there to give a code
+_PASSING = ("08", "53", "57")  # SQLSTATE: the connection, want of resources, an administrator's doing
 _AWAY = ("cannot be reached", "check the address, user and network of `record`, and whether the database runs")
 
 
@@ -49,8 +52,10 @@ def of_system(failed: OSError) -> Mistake:
 
 def of_record(gone: Unavailable, place: str = "config.yaml") -> Mistake:
     """Why the record does not answer, or takes nothing."""
-    wrong, mend = _RECORD.get(gone.code) or _RECORD.get("_".join(gone.code.split("_")[:2]), _AWAY)
-    return _mistake(place, "record", wrong, mend)
+    code = gone.code
+    unknown = _AWAY if code in _GONE or code.startswith(_PASSING) else _REFUSES
+    wrong, mend = _RECORD.get(code) or _RECORD.get("_".join(code.split("_")[:2]), unknown)
+    return _mistake(place, "record", wrong.replace("{code}", code), mend)
 
 
 def passes(gone: Unavailable) -> bool:
