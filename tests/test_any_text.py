@@ -30,7 +30,7 @@ from bot.intents.one_time_code import OneTimeCodes
 from bot.intents.policy import picked
 from bot.intents.understanding.training import as_understood
 from bot.knowledge.editions import Edition, Thresholds
-from bot.messages import Conversation, Heard, Identity, Kind
+from bot.messages import Conversation, Heard, Identity, Kind, Media
 from bot.turns import Work
 from bot.wording import cut, digest
 
@@ -144,7 +144,7 @@ def _turn(text: str, **slots: Any) -> Turn:
 
 
 def _post(text: str) -> object:
-    return posts.inbound_of("brand", posts.Post("1", "1", "2", "1", text, 1.0, calls=True, picture="p"), 1.0)
+    return posts.inbound_of("brand", posts.Post("1", "1", "2", "1", text, 1.0, calls=True, media=Media("p")), 1.0)
 
 
 def _direct(text: str) -> object:

@@ -97,7 +97,7 @@ def test_the_log_says_why_the_nerve_is_lost_and_no_password(port: int, caplog: p
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(story())
-    assert "the nerve is lost (it refuses the user or the password); going on without it" in caplog.text
+    assert "Redis cannot be used (it refuses the user or the password); continuing without live updates" in caplog.text
     assert "not-the-password" not in caplog.text
 
 

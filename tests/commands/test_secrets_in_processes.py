@@ -43,7 +43,7 @@ def test_a_running_product_shows_no_secret_in_the_list_of_processes(
             shown = told_by_processes(product)
             assert "worker" in shown
             assert [secret for secret in SECRETS if secret in shown] == []
-            assert "the nerve is lost" not in product.told()
+            assert "Redis cannot be used" not in product.told()
 
 
 @pytest.fixture
