@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from datetime import date
 from pathlib import Path
 
 import pytest
 from shop import ROOT
+from typer.testing import CliRunner
 
+from bot.__main__ import app
 from bot.config import dates_that_never_come, load
 from bot.doctor import Grade, checks
 from bot.errors import SettingError
@@ -61,3 +65,12 @@ def test_a_date_that_is_past_or_years_ahead_is_a_warning_in_both_languages(tmp_p
     assert all("config.yaml:" in finding.what.en for finding in found)
     assert all("已经过去" in finding.what.zh or "一年多以后" in finding.what.zh for finding in found)
     assert all("改正年份" in finding.mend.zh for finding in found)
+
+
+def test_check_names_a_date_that_is_past_and_fails_for_none(tmp_path: Path) -> None:
+    path = written(tmp_path, "{2021-02-06: []}")
+    shutil.copytree(ROOT / "knowledge_base", tmp_path / "knowledge_base")
+    done = CliRunner().invoke(app, ["check", "--quick", "--config", str(path), "--json"])
+    told = [one for one in json.loads(done.stdout)["findings"] if one["wrong"] == "2021-02-06 is past"]
+    assert [(one["severity"], one["key"]) for one in told] == [("warning", "desk.days.2021-02-06")]
+    assert done.exit_code == 0, done.output
