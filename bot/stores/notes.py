@@ -29,7 +29,10 @@ class FileNotes:
         try:
             os.write(self._opened(), f"{message_id}\n".encode())
         except OSError as failed:
-            log.debug("not noted, in doubt if this process is killed now (%s)", failed.strerror)
+            log.debug(
+                "a written response is not noted (%s); if this process is killed now, the desk lists it",
+                failed.strerror,
+            )
 
     def only(self, message_ids: Sequence[str]) -> None:
         if self._file >= 0:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import unicodedata
 from collections.abc import Mapping, Sequence
 
 from bot.cases import Sought
 from bot.errors import MemberSystemFailed
+from bot.folding import read_plainly
 from bot.membership import Member
 from bot.web.parts import SiteParts
 from bot.web.words import LANGUAGES, WORDS
@@ -28,7 +28,7 @@ async def sought(text: str, parts: SiteParts) -> list[Sought]:
 
 
 def _sought(word: str, parts: SiteParts, members: Sequence[Member]) -> Sought:
-    plain = _plain(word)
+    plain = read_plainly(word)
     theirs = {one.id for one in members if any(_says(shown, plain) for shown in _shown(one, parts))}
     entries = [_called(plain, parts.customer.entries(language)) for language in LANGUAGES]
     return Sought(
@@ -85,12 +85,8 @@ def _coded(plain: str, family: str) -> frozenset[str]:
 
 def _says(label: str, plain: str) -> bool:
     """Whether a word of a label begins so, for 'tom' is not meant by 'customer'; in Chinese any part of it."""
-    text = _plain(label)
+    text = read_plainly(label)
     at = text.find(plain)
     while at > 0 and plain[0].isascii() and text[at - 1].isascii() and text[at - 1].isalnum():
         at = text.find(plain, at + 1)
     return at >= 0
-
-
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()

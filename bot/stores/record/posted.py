@@ -41,4 +41,4 @@ def already_posted(connection: Connection, account: str, texts: Sequence[str], s
 
 def digest(text: str) -> str:
     """By which words said in public are known again."""
-    return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()
+    return hashlib.sha256(" ".join(text.split()).encode(errors="replace")).hexdigest()
