@@ -16,7 +16,7 @@ RASA_PYTHONS := python3.10 $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python)
 FOLDER ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint fmt bench soak smoke lock sbom licences rasa bench-rasa
+.PHONY: help install run test test-fast lint fmt bench soak smoke lock sbom licences rasa bench-rasa
 
 help:  ## this list / 命令一览
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile
@@ -28,6 +28,10 @@ run: $(READY)  ## the bot, its desk, a simulated WeChat and X / 启动 (ARGS="--
 
 test: $(TOOLS)  ## all tests / 测试 (ARGS="-k queue", JOBS=1)
 	@$(BIN)/pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(ARGS)
+
+test-fast: $(TOOLS)  ## the quick tests: no browser, no killed process, no other service / 快速测试
+	@$(BIN)/pytest --numprocesses=$(JOBS) --dist=loadfile -q \
+		-m "not soak and not long and not faults and not browser and not postgres and not redis" $(ARGS)
 
 lint: $(TOOLS)  ## style, types, arrows / 检查
 	@$(BIN)/ruff check
@@ -53,6 +57,7 @@ bench-rasa: $(TOOLS) $(RASA)/.ready  ## Rasa and our engine on one scale: make b
 
 soak: $(TOOLS)  ## the long tests / 长时间测试
 	@$(BIN)/pytest -m soak --timeout=7200 $(ARGS)
+	@$(BIN)/pytest -m "hypothesis and not soak" --hypothesis-profile=search --timeout=7200 $(ARGS)
 
 smoke:  ## the quick tests on another Python: make smoke PYTHON=python3.12 / 换一个 Python 版本
 	@test -n "$(PYTHON)" || { echo "say which: make smoke PYTHON=python3.12"; exit 2; }

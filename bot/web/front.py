@@ -103,7 +103,7 @@ class Front:
             try:
                 await self._preparing.load()
             except Unavailable:
-                log.warning("the record is away; looking again for what to answer from")
+                log.warning("the database cannot be reached; the edition to answer from is loaded later")
                 await asyncio.sleep(PAUSE)
             except Exception:
                 log.exception("what to answer from cannot be loaded; this worker ends")
