@@ -17,7 +17,6 @@ from bot.wording import http_date
 
 AMBIGUOUS = frozenset({f"{PREFIX}timeout", f"{PREFIX}lost", f"{PREFIX}unclear", f"{PREFIX}http-5", "sender_died"})
 DUPLICATE, NOT_MENTIONED = "duplicate content", "not been mentioned or otherwise engaged"
-GONE = "deleted or not visible"
 
 # What a refusal is called, by the last part of v2's `type`, by v1.1's code, by a `reason`, by words of its `detail`.
 _TYPES: Mapping[str, str] = MappingProxyType(
@@ -117,10 +116,6 @@ _WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "X 拒绝了：对方可能限制了回复或私信，或原帖已删除。",
             "X refused: the person may have limited replies or messages, or the post is gone.",
         ),
-        "gone": (
-            "对方的帖子已删除，或不让我们看到，因此没有回复。",
-            "The post is deleted, or hidden from us, so there was nothing to reply to.",
-        ),
         "404": ("对方账号或原帖已不存在。", "The person or the post does not exist any more."),
         "duplicate": (
             "近期发过同样的公开内容，X 不允许重复。请换个说法。",
@@ -184,8 +179,6 @@ def _of_the_message(answer: Answer, way: str) -> str:
         return "duplicate"
     if answer.status == 403 and NOT_MENTIONED in detail:
         return "not-mentioned"
-    if answer.status == 403 and GONE in detail:
-        return "gone"
     return f"{'' if way else 'read-'}{answer.status}"
 
 
