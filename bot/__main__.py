@@ -15,7 +15,8 @@ _MUCH = 200_000  # objects made until garbage is looked for: training makes many
 
 
 def program(asked: Sequence[str]) -> typer.Typer:
-    """All verbs; only `train` where that is asked for, since an editor waits and the others need a second to load."""
+    """All verbs; only `train` where that is asked for, since an editor waits and the others need a second to load, and
+    only the one that `run` starts, since customers wait."""
     verbs = typer.Typer(
         help="Yingda 应答: answers the people who write to a brand's official accounts.",
         no_args_is_help=True,
@@ -23,12 +24,19 @@ def program(asked: Sequence[str]) -> typer.Typer:
         pretty_exceptions_enable=False,
         callback=lambda: None,
     )
-    training = list(asked[:1]) == ["train"]
-    if training:
-        gc.set_threshold(_MUCH)
-    _add_train(verbs)
-    if not training:
-        _add_the_others(verbs)
+    match list(asked[:1]):
+        case ["train"]:
+            gc.set_threshold(_MUCH)
+            _add_train(verbs)
+        case ["worker"]:
+            _add_worker(verbs)
+        case ["simulator"]:
+            _add_simulator(verbs)
+        case _:
+            _add_train(verbs)
+            _add_the_others(verbs)
+            _add_worker(verbs)
+            _add_simulator(verbs)
     return verbs
 
 
@@ -73,7 +81,17 @@ def _add_the_others(verbs: typer.Typer) -> None:
     verbs.add_typer(customer.app, name="customer")
     verbs.add_typer(simulate.app, name="simulate")
     verbs.add_typer(rasa.app, name="rasa")
+
+
+def _add_worker(verbs: typer.Typer) -> None:
+    from bot.commands import run
+
     verbs.command("worker", hidden=True)(run.worker)
+
+
+def _add_simulator(verbs: typer.Typer) -> None:
+    from bot.commands import simulate
+
     verbs.command("simulator", hidden=True)(simulate.simulator)
 
 

@@ -19,9 +19,6 @@ import typer
 from bot.app import Yingda, assemble
 from bot.cases import Role
 from bot.commands.ground import DEFAULT, ConfigPath, deployment, deployment_with_channels, out, told_plainly
-from bot.commands.leave_demo import refuse_the_other_mode
-from bot.commands.simulate import X_PATH, has
-from bot.commands.train import open_record
 from bot.config import Deployment, Listen, Simulator
 from bot.errors import Mistake, SettingError, Stale, Unavailable
 from bot.knowledge.editions import Edition
@@ -109,6 +106,9 @@ def await_record(ready: Deployment) -> None:
 def prepare(ready: Deployment) -> None:
     """What must be there before any worker: tables, an edition, in demo mode somebody who can log in. Raises
     SettingError for a database that ran in the other mode."""
+    from bot.commands.leave_demo import refuse_the_other_mode
+    from bot.commands.train import open_record  # here and below: a worker loads neither training nor simulators
+
     await_record(ready)
     database = open_record(ready)
     try:
@@ -168,6 +168,8 @@ def children(ready: Deployment, standing: Standing, workers: int, *, reserve: bo
 
 async def welcome(ready: Deployment, port: int) -> None:
     """Say where people find everything, once it answers there."""
+    from bot.commands.simulate import X_PATH, has
+
     here, phone = reached(ready.config.listen.host, port), ready.config.simulator
     doors = [f"http://{here}/readyz"]
     if ready.config.mode == "demo" and phone.port:  # where it is when it may be anywhere, nobody told us
@@ -211,6 +213,8 @@ def places(ready: Deployment, site: str) -> list[str]:
 
 
 def _simulators(ready: Deployment, address: str) -> list[str]:
+    from bot.commands.simulate import X_PATH, has
+
     lines = []
     if has(ready, "wechat"):
         lines.append(f"phone 手机     {address}/   write as a WeChat follower 扮演微信粉丝")
