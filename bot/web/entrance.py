@@ -24,7 +24,7 @@ Scope = MutableMapping[str, Any]
 LONGEST_HEAD = 64 * 1024
 LONGEST_COOKIES = 4 * 1024
 _OUR_COOKIES = b"yingda_"
-_A_YEAR = "max-age=31536000"
+_A_YEAR = "max-age=31536000; includeSubDomains"
 _COOKIE_PATH = re.compile(rb"(; *path=)(/[^;]*)", re.IGNORECASE)
 
 

@@ -11,6 +11,7 @@ POLICY = "content-security-policy"
 _OWN_FILES = "; ".join(
     (
         "default-src 'none'",
+        "object-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self' data:",
