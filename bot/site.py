@@ -83,7 +83,12 @@ def front(yingda: Yingda, ready: Callable[[], None] = lambda: None) -> Entrance:
     }
     rooms = Rooms((room, webhooks, probes), site)
     preparing = Preparing(partial(take_up_edition, yingda.shelf), ready)
-    whole = Front(rooms, lambda path: rooms.room(path) in (webhooks, probes), preparing, beside, yingda.close)
+
+    def at_once(path: str) -> bool:
+        """Who asks whether we are ready is told that we are, in a moment."""
+        return path != "/readyz" and rooms.room(path) in (webhooks, probes)
+
+    whole = Front(rooms, at_once, preparing, beside, yingda.close)
     return Entrance(whole, yingda.config.listen.prefix, https=yingda.config.listen.https)
 
 

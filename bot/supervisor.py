@@ -248,6 +248,8 @@ class _Household:
             if code is None:
                 return
             pause = 0.0 if could_work else max(FIRST_PAUSE, min(pause * 2, LONGEST_PAUSE))
+            if code == -signal.SIGKILL:  # by somebody else: that says nothing about whether it can start
+                pause = min(pause, FIRST_PAUSE)
             await self._after_death(child, code, pause)
 
     async def _live(self, child: Child) -> tuple[int | None, bool]:
