@@ -1,11 +1,11 @@
 """Hostile load against a running Yingda on this machine, with honest traffic beside it: what it costs, what gets in.
 
-    make run                                          # in one terminal
     python bench/hostile.py [--config config.yaml] [--requests 200000] [--rate 600] [--seconds 600] [--json]
 
+--config names that of a Yingda that runs already; without it one is started in a temporary folder, on free ports.
 Forged, tampered, stale, malformed and oversized requests to WeChat's and X's webhooks, web chat, login and desk, heads
 that cost more than they should, and connections that send a byte a second. It goes to loopback only, is bounded in
-number and time, and fills that Yingda with junk: use a folder of its own.
+number and time, and fills that Yingda with junk.
 
 Printed: status codes by kind, latency of honest WeChat messages meanwhile, memory of the workers at the start, after a
 minute and at the end. Aims: no error 500, nothing forged believed, honest p99 under 200 ms, memory within 10 MB of what
@@ -24,6 +24,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import quantiles
@@ -31,7 +32,7 @@ from urllib.parse import urlencode
 
 import uvloop
 from attack.requests import Attacks
-from attack.targets import Target, running
+from attack.targets import Target, own, running
 from attack.wire import Wire, trickle
 from contest.followers import different, questions
 from contest.servers import KNOWLEDGE_BASE
@@ -230,21 +231,18 @@ def milestones(sizes: Sequence[tuple[float, float]]) -> list[tuple[float, float]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--config", type=Path, default=Path("config.yaml"), help="of the Yingda that runs")
+    parser.add_argument("--config", type=Path, help="of a Yingda that runs; one is started if left out")
     parser.add_argument("--requests", type=int, default=200_000, help="hostile ones, at the most")
     parser.add_argument("--rate", type=float, default=600.0, help="hostile requests a second, at the most")
     parser.add_argument("--seconds", type=float, default=600.0, help="at the most")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
     parser.add_argument("--json", action="store_true", help="everything measured, for programs")
     chosen = parser.parse_args()
-    try:
-        target = running(chosen.config)
-    except RuntimeError as absent:
-        sys.exit(str(absent))
-    if target.wechat is None:
-        sys.exit(f"{chosen.config} has no WeChat account, and honest messages go there")
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        result = runner.run(measured(target, chosen.requests, chosen.rate, chosen.seconds, chosen.seed))
+    with nullcontext(running(chosen.config)) if chosen.config else own() as target:
+        if target.wechat is None:
+            sys.exit(f"{chosen.config} has no WeChat account, and honest messages go there")
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            result = runner.run(measured(target, chosen.requests, chosen.rate, chosen.seconds, chosen.seed))
     if chosen.json:
         told = asdict(result) | {"p50": result.p50, "p99": result.p99, "growth": result.growth}
         print(json.dumps(told | {"aims": [{"aim": what, "reached": reached} for what, reached in aims(result)]}))

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import psutil
 
 from bot.channels.twitter.settings import TwitterSettings
 from bot.channels.wechat.settings import WeChatSettings
 from bot.config import load
+from bot.services.loopback import free_port
 from bot.simulators.wechat.account import SimulatedAccount
 
 HOST = "127.0.0.1"
+ROOT = Path(__file__).parents[2]
+READY = 240.0  # seconds: it trains its knowledge base first
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +73,36 @@ def running(config: Path) -> Target:
             webchat = account.name
     prefix = getattr(ready.config.listen, "prefix", "")
     return Target(int(port), int(pid), prefix, wechat, x, webchat)
+
+
+@contextmanager
+def own() -> Iterator[Target]:
+    """A Yingda of our own in a temporary folder: the demo as it is shipped, on free ports."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "config.yaml"
+        text = (ROOT / "config.yaml").read_text(encoding="utf-8")
+        for port in ("8080", "8081"):
+            text = re.sub(rf"\b{port}\b", str(free_port()), text)
+        text = text.replace("knowledge_base: knowledge_base", f"knowledge_base: {ROOT / 'knowledge_base'}")
+        config.write_text(text, encoding="utf-8")
+        with (Path(folder) / "run.log").open("wb") as log:
+            command = [sys.executable, "-m", "bot", "run", "--config", str(config)]
+            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        try:
+            yield _ready(config, process)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _ready(config: Path, process: subprocess.Popen[bytes]) -> Target:
+    until = time.monotonic() + READY
+    while process.poll() is None and time.monotonic() < until:
+        time.sleep(0.5)
+        try:
+            target = running(config)
+            if httpx.get(f"http://{HOST}:{target.port}/readyz", timeout=15, trust_env=False).status_code == 200:
+                return target
+        except (RuntimeError, httpx.TransportError):
+            continue
+    raise RuntimeError(f"our own Yingda did not start: {(config.parent / 'run.log').read_text(encoding='utf-8')}")
