@@ -1,12 +1,13 @@
 """A small household for test_supervisor: the real supervisor and real web workers, with an app of ten lines.
 
-python household.py run VAR WORKERS [PORT] | worker FD | ends CODE
+python household.py run VAR WORKERS [PORT] | worker FD | ends CODE or killed
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ if __name__ == "__main__":
             STANDBY.wait()
         serve(app, int(sys.argv[2]))
     elif sys.argv[1] == "ends":
+        if sys.argv[2] == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
         sys.exit(int(sys.argv[2]))
     else:
         sys.exit(keep_house(Path(sys.argv[2]), sys.argv[3], int((sys.argv[4:] or ["0"])[0])))

@@ -267,6 +267,14 @@ def test_a_child_that_dies_at_once_is_tried_ever_more_seldom(tmp_path: Path) -> 
     assert house.process.wait(5) == 0
 
 
+def test_a_child_that_somebody_kills_while_it_starts_is_not_tried_more_seldom(tmp_path: Path) -> None:
+    house = House(tmp_path / "var", workers="ends-killed")
+    soon(lambda: house.words().count("ended (killed by SIGKILL); starting it again in 0.2 s") == 4, "four tries")
+    house.process.terminate()
+    assert house.process.wait(5) == 0
+    assert "in 0.4 s" not in house.words()
+
+
 def test_a_child_that_needs_a_setting_mended_stops_the_house(tmp_path: Path) -> None:
     house = House(tmp_path / "var", workers="ends-78")
     assert house.process.wait(20) == 78
