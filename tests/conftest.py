@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -49,9 +50,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def own_configuration() -> Iterator[None]:
-    """A command names its configuration to the processes that it starts; the next test names its own."""
+    """A command names its configuration to the processes that it starts and sets up logging; the next test has its
+    own."""
+    root, quiet = logging.getLogger(), logging.getLogger("bot.stores.nerve")
+    handlers, level = list(root.handlers), root.level
     yield
     os.environ.pop("YINGDA_CONFIG", None)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    quiet.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -95,7 +95,7 @@ def test_the_log_says_why_the_nerve_is_lost_and_no_password(port: int, caplog: p
         async with Nerve(f"redis://:not-the-password@127.0.0.1:{port}") as nerve:
             assert not await nerve.reachable()
 
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, "bot.stores.nerve"):
         asyncio.run(story())
     assert "Redis cannot be used (it refuses the user or the password); continuing without live updates" in caplog.text
     assert "not-the-password" not in caplog.text

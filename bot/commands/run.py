@@ -232,6 +232,9 @@ def worker(
     with told_plainly():
         ready = deployment(config)
         set_up_logging(ready.config.log, ready.config.secret)
+        if not nerve and ready.config.nerve == "embedded":
+            mend = "start it by `yingda run`, which says where the embedded server is"
+            raise SettingError(ready.page.mistake(("nerve",), "is embedded, and this worker was not told where", mend))
         database = Database(ready.config.record_url)
         yingda, standby = assemble(ready, database, Nerve(nerve or ready.config.nerve)), Standby()
     if not standby.called:

@@ -66,13 +66,14 @@ class Front:
         self._at_once = at_once
         self._preparing = preparing
         self._prepared = asyncio.Event()
+        self._loading = False  # a server without ASGI's lifespan loads nothing, and everything is served
         self._beside = beside
         self._close = close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
-        elif self._at_once(scope["path"]) or await self._open():
+        elif not self._loading or self._at_once(scope["path"]) or await self._open():
             await self._rooms(scope, receive, send)
         else:
             await _not_open(send)
@@ -87,6 +88,7 @@ class Front:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        self._loading = True
         tasks = [asyncio.create_task(self._prepare())]
         tasks += [asyncio.create_task(self._once_prepared(name, work)) for name, work in self._beside.items()]
         await send({"type": "lifespan.startup.complete"})

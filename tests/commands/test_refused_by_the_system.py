@@ -81,7 +81,7 @@ def test_every_verb_says_that_the_record_is_somebody_elses(tmp_path: Path) -> No
     (folder / "var").chmod(0o555)
     found = tried(folder, stranger(), but=KEEPS_NOTHING)
     judged(found, {"backup"})
-    assert "config.yaml: record: can only be read" in found["user add"]["said"]
+    assert "record: the SQLite file cannot be written to" in found["user add"]["said"]
 
 
 def test_every_verb_says_that_the_disk_is_full(tmp_path: Path) -> None:

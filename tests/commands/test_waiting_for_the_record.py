@@ -58,5 +58,5 @@ def test_what_does_not_pass_by_itself_is_not_waited_for(tmp_path: Path) -> None:
     broken = f"sqlite:///{tmp_path / 'file' / 'record.sqlite'}"
     deployment_in(tmp_path, listen={"port": 0}, simulator={"port": 0}, record=broken, record_wait_seconds=60)
     refused = CliRunner().invoke(app, ["run", "--config", str(tmp_path / "config.yaml")])
-    assert refused.exit_code == 1
-    assert "record: cannot be opened" in refused.stderr
+    assert refused.exit_code == 78
+    assert "cannot be opened" in refused.stderr

@@ -31,6 +31,8 @@ GIVEN = {
     "password": "correct horse battery",
     "who": "lin",
     "fd": "99",
+    "number": "1",
+    "role": "agent",
     "nerve": "unix:///nowhere",
 }
 

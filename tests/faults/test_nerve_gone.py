@@ -76,8 +76,8 @@ def test_when_the_nerve_is_killed_calls_stay_fast_and_recover(
         asyncio.run(story())
     words = [record.getMessage() for record in caplog.records if record.name.startswith("bot.stores.nerve")]
     assert len(words) == 2
-    assert "lost" in words[0]
-    assert "back" in words[1]
+    assert "cannot be used" in words[0]
+    assert "again" in words[1]
 
 
 def test_when_the_nerve_hangs_only_one_call_a_second_waits_for_it(valkey: EmbeddedValkey) -> None:

@@ -67,6 +67,6 @@ def test_the_picture_shows_the_promise_and_the_point_chosen() -> None:
     assert report.curve[-1].coverage == pytest.approx(1.0)
     drawn = ElementTree.fromstring(picture(report, TARGET))
     told = " ".join(drawn.itertext())
-    assert f"承诺 {TARGET:.0%}" in told
+    assert f"目标 {TARGET:.0%}" in told
     assert f"{report.coverage:.0%} answered" in told
     assert len(drawn.findall(".//{*}polyline")) == 1

@@ -22,7 +22,9 @@ _BRANCH = 256
 _WINDOWS = ((2, 0), (3, 1), (5, 2))  # of the three branches: how many tokens, and how many of them lie before
 _PIECES = len(_WINDOWS) + sum(size for size, _ in _WINDOWS)
 KEPT = 768  # tokens; 10 MB. Most of what a brand's customers write; rarer ones are computed each time
-_FEWEST = 4  # rows in a product: BLAS adds up one or two in another order, and a token must not depend on its company
+# Rows in a product of tokens: with other numbers BLAS adds up a row by its place among them (with Haswell's kernels, so
+# on AMD too), and a token must not depend on its company.
+_BLOCK = 8
 _MOST_TOKENS = 512  # at once; more gains nothing and needs memory
 
 
@@ -131,14 +133,21 @@ class Tokens:
         return table, np.array([place[token] for token in ids], np.intp)
 
     def _compute(self, tokens: Places) -> Floats:
-        rows = np.zeros((max(len(tokens), _FEWEST), _WIDTH), np.float32)
+        rows = np.zeros((-(-len(tokens) // _BLOCK) * _BLOCK, _WIDTH), np.float32)
         self._embeddings.read(tokens, rows[: len(tokens)])
-        projected = rows @ self._projection
+        projected = _in_blocks(rows, self._projection)
         projected += self._offset
         self._norm.apply(projected)
-        branches = np.split(projected, len(_WINDOWS), axis=1)
-        brought = [branch @ place for branch, window in zip(branches, self._windows, strict=True) for place in window]
+        branches = [np.ascontiguousarray(branch) for branch in np.split(projected, len(_WINDOWS), axis=1)]
+        windows = zip(branches, self._windows, strict=True)
+        brought = [_in_blocks(branch, place) for branch, window in windows for place in window]
         return np.stack([*branches, *brought], axis=1)[: len(tokens)]
+
+
+def _in_blocks(rows: Floats, weights: Floats) -> Floats:
+    """The product of rows, a multiple of _BLOCK, with weights, block by block."""
+    blocks = rows.reshape(-1, _BLOCK, rows.shape[1])
+    return (blocks @ weights).reshape(len(rows), weights.shape[1])
 
 
 class _Convolution:

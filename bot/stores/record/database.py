@@ -23,7 +23,8 @@ T = TypeVar("T")
 READERS = 4
 POSTGRES_WRITERS = 6
 DEADLOCK = "40P01"
-_NOT_NOW = {"25006", "42501"}  # the server has become a standby, a right was taken away: accepted is nothing
+# The server has become a standby, a right was taken away, the file is none of SQLite's: nothing is accepted.
+_NOT_NOW = {"25006", "42501", "SQLITE_NOTADB", "SQLITE_CORRUPT"}
 # A statement for each number of rows that may be written at once stays prepared.
 _SQLITE = {"check_same_thread": False, "cached_statements": 512}
 

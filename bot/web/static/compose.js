@@ -2,6 +2,7 @@
 import { accountName, byInputMethod, call, channelName, h, moment, say, setting, toast } from "./ground.js";
 
 const TYPING = 15_000; // how long the platforms show it
+const JUST_NOW = 5_000;
 
 const find = (id) => document.getElementById(id);
 const form = find("compose"), draft = find("draft"), to = find("to");
@@ -11,6 +12,7 @@ let sheet = null;
 let claim = null; // a claim that is on its way: { id, made }
 let refused = { text: "", key: "" }; // what was sent last and came back
 let composing = false; // an input method is at work in the box
+let typedAt = -Infinity; // when the last letter came, in this page's milliseconds
 let shownTyping = 0; // until when the customer sees that somebody writes, in this page's milliseconds
 
 const mode = () => form.elements.mode.value;
@@ -50,6 +52,7 @@ export function showCompose(next, fresh) {
     change();
   }
   show();
+  if (performance.now() - typedAt < JUST_NOW) tellTyping(); // what was typed while the claim was on its way
 }
 
 function showTargets(fresh) {
@@ -199,7 +202,7 @@ function tellTyping() {
 
 form.addEventListener("submit", (event) => { event.preventDefault(); send(); });
 form.addEventListener("change", (event) => (event.target.name === "mode" ? change() : show()));
-draft.addEventListener("input", () => { keepDraft(boxName(), draft.value); count(); tellTyping(); });
+draft.addEventListener("input", () => { typedAt = performance.now(); keepDraft(boxName(), draft.value); count(); tellTyping(); });
 draft.addEventListener("blur", () => show());
 draft.addEventListener("compositionstart", () => { composing = true; });
 draft.addEventListener("compositionend", () => { composing = false; });
