@@ -23,6 +23,6 @@ def test_strangers_get_nothing_and_followers_are_answered_meanwhile(
     assert result.errors == 0, result.statuses
     assert result.believed == {}
     assert result.honest_failed == 0, told
-    assert result.restarted == 0
+    assert result.died == 0
     assert result.slow_closed == SLOW
     assert result.p99 < 2.0, told  # a busy machine's; the aim of 0.2 is the bench's
