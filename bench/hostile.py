@@ -7,9 +7,9 @@ Forged, tampered, stale, malformed and oversized requests to WeChat's and X's we
 that cost more than they should, and connections that send a byte a second. It goes to loopback only, is bounded in
 number and time, and fills that Yingda with junk.
 
-Printed: status codes by kind, latency of honest WeChat messages meanwhile, memory of the workers (with the one in reserve, once it has loaded) at
-the start, after a minute and at the end. Aims: no error 500, nothing forged believed, honest p99 under 200 ms, memory within 10 MB of what
-it was after the first minute. A missed aim ends with exit code 1.
+Printed: status codes by kind, latency of honest WeChat messages meanwhile, memory of the workers (with the one in
+reserve, once it has loaded) at the start, after a minute and at the end. Aims: no error 500, nothing forged believed,
+honest p99 under 200 ms, memory within 10 MB of what it was after the first minute. A missed aim ends with exit code 1.
 """
 
 from __future__ import annotations
