@@ -52,13 +52,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def own_configuration() -> Iterator[None]:
     """A command names its configuration to the processes that it starts and sets up logging; the next test has its
     own."""
-    root, quiet = logging.getLogger(), logging.getLogger("bot.stores.nerve")
+    root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield
     os.environ.pop("YINGDA_CONFIG", None)
     root.handlers[:] = handlers
     root.setLevel(level)
-    quiet.setLevel(logging.NOTSET)
+    for made_quiet in ("bot.stores.nerve", "httpx", "httpcore", "alembic", "urllib3"):
+        logging.getLogger(made_quiet).setLevel(logging.NOTSET)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -109,7 +109,7 @@ def test_of_many_cookies_only_ours_are_read() -> None:
 def test_browsers_are_told_to_stay_with_https_where_people_come_by_it() -> None:
     assert "strict-transport-security" not in asked(Entrance(echoes)).headers
     answer = asked(Entrance(echoes, https=True))
-    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+    assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
     assert answer.text == "https|/"
 
 
