@@ -160,6 +160,22 @@ def test_an_installed_yingda_brings_along_what_a_fresh_deployment_is_made_of() -
     assert Path(sys.prefix, "share", "yingda") == new.INSTALLED
 
 
+@pytest.mark.parametrize("brand", ["Tea & Co", "三只松鼠", "Müller & Söhne", "L'Or"])
+def test_a_brand_is_called_as_it_says(tmp_path: Path, brand: str) -> None:
+    assert CliRunner().invoke(app, ["new", str(tmp_path / "new"), "--brand", brand]).exit_code == 0
+    ready = load(tmp_path / "new" / "config.yaml")
+    assert any(brand in account.label for account in ready.config.accounts)
+    assert CliRunner().invoke(app, ["check", "--config", str(tmp_path / "new" / "config.yaml")]).exit_code == 0
+
+
+@pytest.mark.parametrize("brand", ["Tea: Green", "L'Or #1", "a{b}: c", "", " ", "@tea", '"x"', "a\nb", "%s: x", "- y"])
+def test_a_brand_that_yaml_would_read_otherwise_is_refused_and_nothing_is_written(tmp_path: Path, brand: str) -> None:
+    done = CliRunner().invoke(app, ["new", str(tmp_path / "new"), "--brand", brand])
+    assert done.exit_code == 78, done.output
+    assert "--brand: brand: has signs that YAML reads as something else" in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
 def test_its_secret_is_its_own_and_for_nobody_elses_eyes(fresh: Path, tmp_path: Path) -> None:
     other = tmp_path / "coffee"
     assert CliRunner().invoke(app, ["new", str(other)]).exit_code == 0

@@ -106,6 +106,9 @@ def refuse_the_other_mode(ready: Deployment, database: Database) -> None:
             )
         )
     asyncio.run(database.write(lambda connection: note_mode(connection, mode, database.now(connection))))
+    if mode == "live" and ready.config.members.kind == "demo":
+        out.print("! members.kind is demo: points are those of made-up members; name your own under members")
+        out.print("! members.kind 仍为 demo：积分来自虚构会员，请在 members 中填写自己的会员库")
     if mode == "live" and speaks_for_the_demo(ready):
         out.print(
             f"! the active edition speaks for the demo brand ({DEMO_BRAND[1]}): change knowledge_base, then train"

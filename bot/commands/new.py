@@ -14,7 +14,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import yaml
@@ -43,13 +43,14 @@ Brand = Annotated[str, typer.Option(help="What the bot calls your brand. 品牌�
 def command(folder: Folder, brand: Brand = "My Brand") -> None:
     """Make a fresh deployment: config.yaml, a small knowledge base, secrets. 新建一套部署"""
     with told_plainly():
-        _refuse_a_lived_in(folder)
         config = _named((SHIPPED / "config.yaml").read_text(encoding="utf-8"), brand)
+        base = list(fresh_base(brand))
+        _refuse_a_lived_in(folder)
         for name, text in (("config.yaml", config), (".env", env_of(config)), (".gitignore", ".env\nvar/\n")):
             _write(folder / name, text, private=name == ".env")
-        for name, text in fresh_base(brand):
+        for name, text in base:
             _write(folder / "knowledge_base" / name, text)
-    out.print(f"✓ {folder}: config.yaml, knowledge_base/, .env / 已新建")
+    out.print(f"✓ {folder}: config.yaml, knowledge_base/, .env / 已新建", markup=False)
     out.print(f"\n  cd {folder}\n  set -a; . ./.env; set +a\n  {_yingda()} run\n", markup=False)
 
 
@@ -76,9 +77,31 @@ def _write(path: Path, text: str, *, private: bool = False) -> None:
 
 
 def _named(text: str, brand: str) -> str:
+    """A shipped YAML file with the brand's name for the demo's. Raises SettingError where YAML would read the name, or
+    what stands around it, as something else."""
+    named = _replaced(text, brand)
+    try:
+        understood = yaml.safe_load(named) == _replaced_in(yaml.safe_load(text), brand)
+    except yaml.YAMLError:
+        understood = False
+    if not understood or not brand.strip() or not brand.isprintable():
+        mend = "take a plainer spelling here, and write the full one into the files afterwards, in quotes"
+        raise SettingError(Mistake("--brand", 0, "brand", "has signs that YAML reads as something else", mend))
+    return named
+
+
+def _replaced(text: str, brand: str) -> str:
     for name in DEMO_BRAND:
         text = text.replace(name, brand)
     return text
+
+
+def _replaced_in(content: Any, brand: str) -> Any:
+    if isinstance(content, dict):
+        return {_replaced_in(key, brand): _replaced_in(value, brand) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_replaced_in(value, brand) for value in content]
+    return _replaced(content, brand) if isinstance(content, str) else content
 
 
 def env_of(config: str) -> str:

@@ -259,7 +259,10 @@ def demo_record(left: DemoLeftovers, speaks_for_the_demo: bool) -> list[Finding]
 def _leftover(key: str) -> Finding:
     return fail(
         Words(f"{key} 仍是演示用的值", f"{key} still has the demo's value"),
-        Words("通过环境变量设置真实的值", "set the real one, by its environment variable"),
+        Words(
+            "在 config.yaml 或其环境变量中设置真实的值",
+            "set the real one, in config.yaml or by its environment variable",
+        ),
     )
 
 
