@@ -31,7 +31,9 @@ PASSWORD = DEMO_LOGIN[1]
 
 def live_on(shop: Shop, folder: Path) -> Deployment:
     """A live deployment on the same database and `var`."""
-    return deployment_in(folder, mode="live", secret="a-secret-of-ones-own-0123", accounts=[], record=record_of(shop))
+    return deployment_in(
+        folder, mode="live", secret="a-secret-of-ones-own-0123", accounts=[], record=record_of(shop), listen={"port": 0}
+    )
 
 
 def demo_on(shop: Shop, folder: Path) -> Deployment:
