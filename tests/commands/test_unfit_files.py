@@ -43,7 +43,8 @@ KINDS = [(no_database, "no SQLite database"), (damaged, "no SQLite database"), (
 @pytest.mark.parametrize(("kind", "words"), [*KINDS, (a_folder, "cannot be opened")])
 def test_a_file_that_cannot_be_the_record_is_told_with_the_mend(tmp_path: Path, kind: object, words: str) -> None:
     assert callable(kind)
-    ready = deployment_in(tmp_path, record=f"sqlite:///{kind(tmp_path)}")
+    free = {"listen": {"port": 0}, "simulator": {"port": 0}}
+    ready = deployment_in(tmp_path, record=f"sqlite:///{kind(tmp_path)}", **free)
     database = Database(ready.config.record_url)
     with pytest.raises(SettingError) as refused:
         refuse_unfit(database.engine, ready.page)

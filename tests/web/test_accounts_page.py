@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import launched
 from ground import MovableClock
 from playwright.sync_api import Browser, Page, expect
 from seats import Desk, barriers, desk_open
@@ -20,12 +19,6 @@ from bot.stores.record.tables import cases, messages, outbox, standings
 pytestmark = pytest.mark.browser
 EVIL = "<img src=x onerror=\"document.title='owned'\">云杉茶真难喝"
 LINK = "https://x.com/linxiao/status/1789"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import launched
 from ground import MovableClock
 from playwright.sync_api import Browser, expect
 from seats import Desk, barriers, desk_open
@@ -16,12 +15,6 @@ from bot.cases import Role
 from bot.messages import Reason
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture

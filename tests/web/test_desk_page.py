@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import launched
 from ground import MovableClock
 from playwright.sync_api import Browser, Page, expect
 from seats import Desk, barriers, desk_open
@@ -19,12 +18,6 @@ from bot.web.parts import DeskHours
 
 pytestmark = pytest.mark.browser
 EVIL = "<script>document.title='owned'</script><b>bold</b>"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import launched
 from ground import MovableClock
 from playwright.sync_api import Browser, expect
 from seats import Desk, desk_open
@@ -18,12 +17,6 @@ from bot.stores.record.tables import messages
 
 pytestmark = pytest.mark.browser
 PLACE = '{"lat":"31.2","lon":"121.4","label":"Jing\'an Temple"}'
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture

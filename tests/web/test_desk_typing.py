@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import launched
 from ground import MovableClock
 from input_methods import BROWSERS, ends_a_composition
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -19,12 +18,6 @@ from bot.stores.record.tables import cases, customers, messages, outbox, staff
 
 pytestmark = pytest.mark.browser
 LATENCY = 400  # milliseconds that each answer takes on a slow network
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture

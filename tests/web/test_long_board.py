@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import launched
 from ground import MovableClock
 from playwright.sync_api import Browser, expect
 from seats import Desk, desk_open
@@ -15,12 +14,6 @@ from seeding import Ground
 from bot.cases import Role
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def chromium() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture

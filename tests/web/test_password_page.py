@@ -8,7 +8,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from browsing import launched
 from front import PASSWORD, Front
 from ground import MovableClock
 from playwright.sync_api import Browser, expect
@@ -94,12 +93,6 @@ def test_another_site_and_a_stranger_change_nothing(front: Front) -> None:
         assert (await front.stranger().post("/login", data={"login": "mei", "password": PASSWORD})).status_code == 303
 
     asyncio.run(story())
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture

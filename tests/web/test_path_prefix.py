@@ -8,7 +8,6 @@ from urllib.parse import urljoin
 
 import httpx
 import pytest
-from browsing import launched
 from playwright.sync_api import Browser, expect
 from pydantic import ValidationError
 from shop import ROOT
@@ -98,12 +97,6 @@ def test_the_desk_and_the_chat_work_below_the_prefix(chats: Chats, chromium: Bro
     expect(desk.get_by_text("I want to talk to a person").first).to_be_visible()
     context.close()
     assert problems == []
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.mark.parametrize("prefix", ["yingda", "/a b", "//x", "/../x", "/x?y", "https://x"])

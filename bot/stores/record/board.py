@@ -104,7 +104,7 @@ class Board:
         def work(connection: Connection) -> list[CaseLine]:
             now = self._database.now(connection)
             found = [or_(*map(_found_by, spellings(word.text)), *labelled(word, now)) for word in words]
-            wanted = _LINES.where(cases.c.state.in_([state.value for state in OPEN]), *found)
+            wanted = _LINES.where(_is_open, *found)
             newest = wanted.order_by(cases.c.opened_at.desc(), cases.c.id.desc()).limit(limit)
             return in_order(_line(row) for row in connection.execute(newest))
 
@@ -157,7 +157,7 @@ def _proven_members(connection: Connection, now: Instant, limit: int) -> list[st
         select(identities.c.member_id, func.max(cases.c.opened_at))
         .join(conversations, conversations.c.identity_id == identities.c.id)
         .join(cases, or_(cases.c.id == conversations.c.case_id, cases.c.conversation_id == conversations.c.id))
-        .where(cases.c.state.in_([state.value for state in OPEN]))
+        .where(_is_open)
         .where(identities.c.member_id.is_not(None), identities.c.verified_until > now)
         .group_by(identities.c.member_id)
         .order_by(func.max(cases.c.opened_at).desc(), identities.c.member_id)

@@ -10,12 +10,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, delete, func, select, update
 
 from bot.messages import Instant
 from bot.stores.record.auditing import note_deed
 from bot.stores.record.parts import insert_new
+from bot.stores.record.staff import is_password
 from bot.stores.record.tables import active_edition, cases, customers, metadata, modes, sessions, staff
 
 # What editors and admins made stays when the customers of a demo go.
@@ -53,7 +53,8 @@ def demo_leftovers(connection: Connection, logins: Collection[str], password: st
     ran = ran_in(connection, "demo")
     enabled = select(staff.c.login, staff.c.password).where(staff.c.disabled_at == 0).order_by(staff.c.login)
     rows = connection.execute(enabled if ran else enabled.where(staff.c.login.in_(logins))).all()
-    public = tuple(row.login for row in rows if _is_password(row.password, password))
+    hasher = PasswordHasher()
+    public = tuple(row.login for row in rows if is_password(hasher, row.password, password))
     if not ran and not public:
         return DemoLeftovers(False)
     counts = [connection.execute(select(func.count()).select_from(table)).scalar_one() for table in (customers, cases)]
@@ -78,10 +79,3 @@ def leave_demo(
     if retire_edition:
         connection.execute(update(active_edition).values(number=0, version=active_edition.c.version + 1))
     connection.execute(delete(modes).where(modes.c.mode == "demo"))
-
-
-def _is_password(kept: str, password: str) -> bool:
-    try:
-        return PasswordHasher().verify(kept, password)
-    except (VerificationError, InvalidHashError):
-        return False

@@ -82,88 +82,78 @@ def _without_rights(connection: Connection, page: Page, about: Row[Any]) -> Mist
     return None
 
 
+# By what the server, a pooler or the driver says: what is wrong, and the mend.
+_REFUSALS = (
+    (
+        r"^unable to open database file",
+        "the SQLite file cannot be opened",
+        "make its folder, and let the user that runs Yingda write there",
+    ),
+    (
+        r"^attempt to write a readonly database",
+        "the SQLite file cannot be written to",
+        "let the user that runs Yingda write to it and its folder",
+    ),
+    (
+        r"^file is not a database|^database disk image is malformed",
+        "the file is no SQLite database, or it is damaged",
+        "move it away, and restore a backup: yingda restore FILE",
+    ),
+    (
+        r'database "([^"]+)" does not exist|no such database: (\S+)|数据库 "([^"]+)" 不存在',
+        "there is no database {name} on this server",
+        "make it: CREATE DATABASE {quoted} ENCODING 'UTF8' TEMPLATE template0;",
+    ),
+    (
+        r"permission denied for database|数据库.*权限不够",
+        "this user may not connect to the database",
+        "as its owner: GRANT CONNECT ON DATABASE ... TO ...;",
+    ),
+    (
+        r"password authentication failed|no password supplied|SASL authentication failed|no such user"
+        r'|role "[^"]+" does not exist|角色 "[^"]+" 不存在|认证失败|auth(?:entication)? failed',
+        "the database refuses the user or the password",
+        "check user and password (@ is written %40, / is written %2F)",
+    ),
+    (
+        r"no pg_hba\.conf entry|pg_hba\.conf",
+        "the database lets this user not in from this machine",
+        "add this machine, user and database to pg_hba.conf, or ?sslmode=require to the address",
+    ),
+    (
+        r"statement pooling mode",
+        "the pooler in front of the database takes transactions apart",
+        "set pool_mode = transaction (or session) there",
+    ),
+    (
+        r"unsupported startup parameter",
+        "the pooler in front of the database takes no options",
+        "take `options` out of the address, and set it there: ALTER ROLE ... SET search_path = ...;",
+    ),
+    (
+        r"certificate verify failed|root certificate file|does not support SSL|SSL error|sslmode value",
+        "the database's certificate is not trusted, or it does not speak TLS as asked",
+        "check sslmode and sslrootcert in the address",
+    ),
+    (
+        r"invalid connection option|invalid URI query|invalid connection string",
+        "the address has an option that PostgreSQL does not know",
+        "check what stands behind the ? in the address",
+    ),
+)
+
+
 def refusal(refused: DBAPIError, page: Page) -> Mistake | None:
     """What a person mends where the server, or a pooler before it, refuses a connection; None if time may mend it.
 
     Of a connection that never came about the client knows nothing but the server's words, which may be Chinese.
     """
     said = str(refused.orig)
-    for pattern, tell in _REFUSALS:
+    for pattern, wrong, mend in _REFUSALS:
         if found := re.search(pattern, said):
-            return tell(page, *found.groups())
+            name = next(filter(None, found.groups()), "")
+            return page.mistake(_KEY, wrong.format(name=name), mend.format(quoted=_named(name)))
     return None
-
-
-def _no_database(page: Page, *names: str | None) -> Mistake:
-    name = next((one for one in names if one), "")
-    mend = f"make it: CREATE DATABASE {_named(name)} ENCODING 'UTF8' TEMPLATE template0;"
-    return page.mistake(_KEY, f"there is no database {name} on this server", mend)
-
-
-def _no_entry(page: Page, *_: str | None) -> Mistake:
-    mend = "check user and password (@ is written %40, / is written %2F)"
-    return page.mistake(_KEY, "the database refuses the user or the password", mend)
-
-
-def _no_way_in(page: Page, *_: str | None) -> Mistake:
-    mend = "add this machine, user and database to pg_hba.conf, or ?sslmode=require to the address"
-    return page.mistake(_KEY, "the database lets this user not in from this machine", mend)
-
-
-def _no_connect(page: Page, *_: str | None) -> Mistake:
-    mend = "as its owner: GRANT CONNECT ON DATABASE ... TO ...;"
-    return page.mistake(_KEY, "this user may not connect to the database", mend)
-
-
-def _statements_pooled(page: Page, *_: str | None) -> Mistake:
-    mend = "set pool_mode = transaction (or session) there"
-    return page.mistake(_KEY, "the pooler in front of the database takes transactions apart", mend)
-
-
-def _no_options(page: Page, *_: str | None) -> Mistake:
-    mend = "take `options` out of the address, and set it there: ALTER ROLE ... SET search_path = ...;"
-    return page.mistake(_KEY, "the pooler in front of the database takes no options", mend)
-
-
-def _no_trust(page: Page, *_: str | None) -> Mistake:
-    mend = "check sslmode and sslrootcert in the address"
-    return page.mistake(_KEY, "the database's certificate is not trusted, or it does not speak TLS as asked", mend)
-
-
-def _no_such_option(page: Page, *_: str | None) -> Mistake:
-    mend = "check what stands behind the ? in the address"
-    return page.mistake(_KEY, "the address has an option that PostgreSQL does not know", mend)
-
-
-def _no_file(page: Page, *_: str | None) -> Mistake:
-    mend = "make its folder, and let the user that runs Yingda write there"
-    return page.mistake(_KEY, "the SQLite file cannot be opened", mend)
-
-
-def _no_writing(page: Page, *_: str | None) -> Mistake:
-    mend = "let the user that runs Yingda write to it and its folder"
-    return page.mistake(_KEY, "the SQLite file cannot be written to", mend)
-
-
-def _no_sqlite(page: Page, *_: str | None) -> Mistake:
-    mend = "move it away, and restore a backup: yingda restore FILE"
-    return page.mistake(_KEY, "the file is no SQLite database, or it is damaged", mend)
-
-
-_REFUSALS = (
-    (r"^unable to open database file", _no_file),
-    (r"^attempt to write a readonly database", _no_writing),
-    (r"^file is not a database|^database disk image is malformed", _no_sqlite),
-    (r'database "([^"]+)" does not exist|no such database: (\S+)|数据库 "([^"]+)" 不存在', _no_database),
-    (r"permission denied for database|数据库.*权限不够", _no_connect),
-    (r"password authentication failed|no password supplied|SASL authentication failed|no such user", _no_entry),
-    (r'role "[^"]+" does not exist|角色 "[^"]+" 不存在|认证失败|auth(entication)? failed', _no_entry),
-    (r"no pg_hba\.conf entry|pg_hba\.conf", _no_way_in),
-    (r"statement pooling mode", _statements_pooled),
-    (r"unsupported startup parameter", _no_options),
-    (r"certificate verify failed|root certificate file|does not support SSL|SSL error|sslmode value", _no_trust),
-    (r"invalid connection option|invalid URI query|invalid connection string", _no_such_option),
-)
 
 
 def _named(name: str) -> str:
