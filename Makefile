@@ -8,9 +8,9 @@ ARGS ?=
 JOBS ?= 2
 LOCKED := --universal --python-version 3.11 --generate-hashes --no-header --quiet
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# The newest Python that we test first, then whatever else is new enough.
+# The newest Python that we test first, then any other that is new enough.
 PYTHONS := python3.13 python3.12 python3.11 python3.14 python3
-# Rasa 3.6 runs on Python 3.10 at most, so it has an environment and a lock of its own.
+# Rasa 3.6 runs on Python 3.10 at most, so it has its own environment and lock file.
 RASA := .venv-rasa
 RASA_PYTHONS := python3.10 $(wildcard $(HOME)/.pyenv/versions/3.10.*/bin/python)
 FOLDER ?=
@@ -23,21 +23,22 @@ help:  ## this list / 命令一览
 
 install: $(TOOLS)  ## .venv with everything pinned / 安装依赖
 
-run: $(READY)  ## the bot, its desk, a simulated WeChat and X / 启动 (ARGS="--workers 2")
+run: $(READY)  ## the bot, its desk, simulated WeChat and X / 启动 (ARGS="--workers 2")
 	@$(BIN)/yingda run $(ARGS)
 
 test: $(TOOLS)  ## all tests / 测试 (ARGS="-k queue", JOBS=1)
 	@$(BIN)/pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
-test-fast: $(TOOLS)  ## the quick tests: no browser, no killed process, no other service / 快速测试
-	@$(BIN)/pytest --numprocesses=$(JOBS) --dist=loadfile -q \
-		-m "not soak and not long and not faults and not browser and not postgres and not redis" $(ARGS)
+test-fast: $(TOOLS)  ## under a minute: no service, no process, no browser / 快速测试
+	@$(BIN)/pytest --numprocesses=$(JOBS) --dist=loadfile -q tests/unit \
+		-m "not soak and not long and not process and not faults and not browser and not postgres and not redis" $(ARGS)
 
 lint: $(TOOLS)  ## style, types, arrows / 检查
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python bench/shape.py --sizes
 
 fmt: $(TOOLS)  ## format the code / 格式化
 	@$(BIN)/ruff format
@@ -50,7 +51,7 @@ rasa: $(READY) $(RASA)/.ready  ## Rasa, trained on the knowledge base and served
 	@$(BIN)/yingda rasa train --program $(RASA)/bin/rasa $(ARGS)
 	@$(BIN)/yingda rasa serve --program $(RASA)/bin/rasa $(ARGS)
 
-bench-rasa: $(TOOLS) $(RASA)/.ready  ## Rasa and our engine on one scale: make bench-rasa FOLDER=... / 与 Rasa 对比
+bench-rasa: $(TOOLS) $(RASA)/.ready  ## compare Rasa with our engine: make bench-rasa FOLDER=... / 与 Rasa 对比
 	@test -n "$(FOLDER)" || { \
 		echo "say where the data is: make bench-rasa FOLDER=...  (it is not part of Yingda; see bench/rasa.py)"; exit 2; }
 	@$(BIN)/python bench/rasa.py --program $(RASA)/bin/rasa $(FOLDER) $(ARGS)
@@ -65,7 +66,7 @@ smoke:  ## the quick tests on another Python: make smoke PYTHON=python3.12 / 换
 	@.venv-smoke/bin/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	@.venv-smoke/bin/python -m pytest -q -m "not soak and not faults and not browser and not postgres and not redis" $(ARGS)
 
-lock:  ## renew the locks: of running, of testing, of Rasa / 更新锁定的依赖
+lock:  ## renew the lock files of running, testing and Rasa / 更新锁定的依赖
 	@$(UV) pip compile pyproject.toml --all-extras $(LOCKED) --output-file requirements-dev.lock $(ARGS)
 	@$(UV) pip compile pyproject.toml --extra checkout $(LOCKED) --no-annotate --constraint requirements-dev.lock \
 		--output-file requirements.lock
@@ -77,7 +78,7 @@ sbom: $(TOOLS)  ## what running installs, as CycloneDX: build/yingda.cdx.json / 
 	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml \
 		--output-reproducible --of JSON -o build/yingda.cdx.json
 
-licences: $(TOOLS)  ## docs/licences.md anew / 更新许可证列表
+licences: $(TOOLS)  ## write docs/licences.md / 更新许可证列表
 	@$(BIN)/python docs/licences.py
 
 $(READY): requirements.lock pyproject.toml
@@ -98,7 +99,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 $(TOOLS): $(READY) requirements-dev.lock
-	@echo "installing what tests and benches need as well (once) / 正在安装测试所需（仅一次）"
+	@echo "installing what tests and benches need (once) / 正在安装测试所需（仅一次）"
 	@$(PIP) --require-hashes -r requirements-dev.lock
 	@touch $(TOOLS)
 

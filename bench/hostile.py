@@ -1,15 +1,16 @@
-"""Hostile load against a running Yingda on this machine, with honest traffic beside it: what it costs, what gets in.
+"""Hostile load against a running Yingda on this machine, with honest traffic at the same time: its cost and effect.
 
     python bench/hostile.py [--config config.yaml] [--requests 200000] [--rate 600] [--seconds 600] [--json]
 
---config names that of a Yingda that runs already; without it one is started in a temporary folder, on free ports.
-Forged, tampered, stale, malformed and oversized requests to WeChat's and X's webhooks, web chat, login and desk, heads
-that cost more than they should, and connections that send a byte a second. It goes to loopback only, is bounded in
-number and time, and fills that Yingda with junk.
+--config names the configuration of a running Yingda; without it one is started in a temporary folder, on free ports.
+Forged, tampered, stale, malformed and oversized requests to WeChat's and X's webhooks, web chat, login and desk,
+expensive request heads, and connections that send a byte a second. It calls loopback only, is limited in number and
+time, and leaves junk in that Yingda's database.
 
-Printed: status codes by kind, latency of honest WeChat messages meanwhile, memory of the workers (with the one in
-reserve, once it has loaded) at the start, after a minute and at the end. Aims: no error 500, nothing forged believed,
-honest p99 under 200 ms, memory within 10 MB of what it was after the first minute. A missed aim ends with exit code 1.
+Printed: status codes by kind, latency of honest WeChat messages meanwhile, memory of the workers (with the
+standby, once it has loaded) at the start, after a minute and at the end. Aims: no error 500, no forged message
+accepted, honest p99 under 200 ms, memory within 10 MB of what it was after the first minute. A missed aim ends with
+exit code 1.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ from contest.servers import KNOWLEDGE_BASE
 from rich.console import Console
 from rich.table import Table
 
-from bot.simulators.wechat.envelope import Envelopes
-from bot.simulators.wechat.utterances import text
+from bot.simulators.wechat.actions import text
+from bot.simulators.wechat.envelopes import Envelopes
 
 CONNECTIONS = 32
 SLOW = 100
@@ -112,7 +113,8 @@ class Flood:
 
 
 async def flood(target: Target, requests: int, rate: float, seconds: float, seed: int) -> tuple[Flood, int, float]:
-    """Every hostile request, beside SLOW slow connections; how many of those were closed, and the seconds it took."""
+    """Send every hostile request while SLOW slow connections are open; how many of those were closed, and the
+    seconds."""
     began = time.monotonic()
     loop = asyncio.get_running_loop()
     now = loop.time()
@@ -213,9 +215,7 @@ def show(result: Result) -> None:
         table.add_row(kind, "   ".join(f"{status or 'closed'}: {count:,}" for status, count in times.items()))
     out.print(table)
     sent = sum(count for times in result.statuses.values() for count in times.values())
-    out.print(
-        f"{sent:,} hostile requests in {result.seconds:.0f} s, {len(result.honest):,} honest messages beside them"
-    )
+    out.print(f"{sent:,} hostile requests in {result.seconds:.0f} s, {len(result.honest):,} honest messages meanwhile")
     out.print(f"honest: p50 {result.p50 * 1000:.0f} ms, p99 {result.p99 * 1000:.0f} ms")
     told = ", ".join(f"{size:.0f} MB after {at:.0f} s" for at, size in milestones(result.megabytes))
     out.print(f"memory of the workers, that in reserve among them: {told}")

@@ -1,12 +1,12 @@
-"""Training on a large base: from nothing, and with one example more while messages come in.
+"""Training on a large base: in full, and after one more example while messages arrive.
 
     python bench/incremental.py [--entries 10000] [--examples 10] [--workers 2] [--rate 3] [--folder KEPT]
 
 A made-up department store's base (`contest/warehouse.py`) is trained by `yingda train`, workers answer from it as
 `yingda run` starts them, followers write at a light rate to each of them, and an editor adds one example and trains
-again. The clock runs from the command to the first answer with the new example on every worker, each asked ten times a
-second. Every message has to be answered: one that is refused, lost or answered wrongly stops the bench. First the same
-store with 1,000 entries is trained from nothing. --folder keeps the large base and its record, for the next time.
+again. The time is measured from the command to the first answer with the new example on every worker, each asked ten
+times a second. Every message has to be answered: one that is refused, lost or answered wrongly stops the bench. First
+the same store with 1,000 entries is trained in full. --folder keeps the large base and its database for the next run.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from contest.warehouse import Item, items, write
 from rich.console import Console
 
 from bot.config import Deployment
-from bot.simulators.wechat.account import SimulatedAccount
-from bot.simulators.wechat.envelope import Envelopes
-from bot.simulators.wechat.utterances import text
-from bot.stores.embedded import EmbeddedValkey
+from bot.process.embedded_valkey import EmbeddedValkey
+from bot.simulators.wechat.actions import text
+from bot.simulators.wechat.envelopes import Envelopes
+from bot.simulators.wechat.state import SimulatedAccount
 
 COLD = 1_000
 NEW = "请帮我把家里的旧货一起拖走处理掉"
@@ -71,11 +71,11 @@ class Place:
     """A deployment of the store."""
 
     home: Path
-    shelf: list[Item]
+    items: list[Item]
     ready: Deployment
 
     def save(self) -> None:
-        write(self.home / "knowledge_base", self.shelf, KNOWLEDGE_BASE / "phrases.yaml")
+        write(self.home / "knowledge_base", self.items, KNOWLEDGE_BASE / "phrases.yaml")
 
     def train(self, *options: str) -> Trained:
         command = [sys.executable, "-m", "bot", "train", "--json", "--config", str(self.home / "config.yaml"), *options]
@@ -123,7 +123,7 @@ class Prober(threading.Thread):
             time.sleep(0.1)
 
     def _answer(self, connection: HTTPConnection) -> str:
-        """Each time somebody else asks: whoever waits for a person is not answered by the bot."""
+        """Each time another follower asks: one who waits for a person is not answered by the bot."""
         self.asked += 1
         follower, number = f"prober-{self._first}-{self.asked}", self._first + self.asked
         push = self._envelopes.seal(follower, text(NEW), number, time.time())
@@ -137,8 +137,8 @@ class Prober(threading.Thread):
 
 
 def messages(place: Place, count: int) -> Iterator[Said]:
-    """Questions in words that the base does not hold, each of somebody else."""
-    asked = (kept for item in cycle(place.shelf) for kept in item.kept)
+    """Questions in words that the base does not hold, each from another follower."""
+    asked = (kept for item in cycle(place.items) for kept in item.kept)
     for number, way in enumerate(islice(asked, count)):
         yield Said(f"follower-{number}", way)
 
@@ -148,8 +148,8 @@ def under_load(place: Place, servers: Sequence[Server], rate: float, senders: Pr
     count = int(rate * (BEFORE + AFTER + 25))
     loads = [senders.submit(send, _task(server, place, count, rate, at)) for at, server in enumerate(servers)]
     time.sleep(BEFORE + 3)
-    item = place.shelf[len(place.shelf) // 2]
-    place.shelf[len(place.shelf) // 2] = replace(item, asked_zh=(*item.asked_zh, NEW))
+    item = place.items[len(place.items) // 2]
+    place.items[len(place.items) // 2] = replace(item, asked_zh=(*item.asked_zh, NEW))
     place.save()
     wanted = f"关于{item.zh}"
     before = [server.megabytes() for server in servers]
@@ -169,7 +169,7 @@ def under_load(place: Place, servers: Sequence[Server], rate: float, senders: Pr
 def told(training: Future[Trained], probers: Sequence[Prober], began: float) -> None:
     trained = training.result()
     out.print(f"one example more: {trained}")
-    out.print(f"  learned anew: {trained.told['changed']}; rehearsed in edition {trained.told['rehearsed_in']}")
+    out.print(f"  retrained: {trained.told['changed']}; calibrated in edition {trained.told['rehearsed_in']}")
     for prober in probers:
         if not prober.live_at:
             raise RuntimeError("a worker never answered with the new example")
@@ -190,7 +190,7 @@ def report_load(loads: Sequence[Future[Measured]], servers: Sequence[Server], be
 
 
 def _numbers(worker: int, use: int) -> int:
-    """From where messages are numbered: a kept record holds those of earlier runs."""
+    """The first message number: a kept database holds messages of earlier runs."""
     return (BEGAN * 100 + worker * 2 + use) * 10**6
 
 
@@ -202,8 +202,8 @@ def _task(server: Server, place: Place, count: int, rate: float, number: int) ->
 @contextmanager
 def workers(place: Place, count: int) -> Iterator[list[Server]]:
     with ExitStack() as stack:
-        nerve = stack.enter_context(EmbeddedValkey(place.ready.config.var))
-        yield [stack.enter_context(ours(f"worker {number + 1}", place.ready, nerve)) for number in range(count)]
+        redis = stack.enter_context(EmbeddedValkey(place.ready.config.var))
+        yield [stack.enter_context(ours(f"worker {number + 1}", place.ready, redis)) for number in range(count)]
 
 
 def cold(folder: Path, examples: int) -> None:
@@ -218,7 +218,7 @@ def cold(folder: Path, examples: int) -> None:
 def large(folder: Path, options: argparse.Namespace) -> None:
     place = store(folder, options.entries, options.examples)
     trained = place.train()
-    out.print(f"{options.entries} entries of {options.examples} examples: {trained}; record {place.megabytes:.0f} MB")
+    out.print(f"{options.entries} entries of {options.examples} examples: {trained}; database {place.megabytes:.0f} MB")
     spawn = get_context("spawn")
     with workers(place, options.workers) as servers, ProcessPoolExecutor(len(servers), spawn) as senders:
         under_load(place, servers, options.rate, senders)

@@ -1,16 +1,16 @@
-"""Safe-mode WeChat messages through the whole durable journey, beside what others would build. One run says it all.
+"""Throughput and latency of safe-mode WeChat messages through the whole durable pipeline, compared with other servers.
 
     python bench/journey.py [--json] [--rounds 3] [--messages 4000] [--connections 32] [--only NAME ...]
 
 Ours is one web process as `yingda run` starts it, on SQLite and on PostgreSQL: it accepts a message (receipt, order,
-lease), understands it, decides, commits the turn and puts the encrypted reply into the response; afterwards its record
-is asked whether every message was accepted and answered exactly once. Beside it WeRoBot 1.13.1 on waitress, with its
-SQLite session and without memory, and a bare ASGI route that only verifies, decrypts, answers and encrypts.
+lease), understands it, decides, commits the turn and puts the encrypted reply into the response; afterwards its
+database is checked: every message was accepted and answered exactly once. Compared with WeRoBot 1.13.1 on waitress,
+with its SQLite session and without, and with a bare ASGI route that only verifies, decrypts, answers and encrypts.
 
-Everybody gets the same messages on the same number of connections, from one other process, in turn, round by round,
-because machines are noisy: `/s` is the median of closed-loop runs, CPU is what one message costs the server, latency is
-that of an open loop (random arrivals at half the rate just measured, counted from when a message was due).
-`--connections` are the same for everybody.
+All servers get the same messages on the same number of connections (`--connections`), from one other process, in turn,
+round by round, because machines are noisy. `/s` is the median of closed-loop runs, CPU is the server's CPU time for one
+message, latency is that of an open loop (random arrivals at half the rate just measured, counted from when a message
+was due).
 """
 
 from __future__ import annotations
@@ -103,13 +103,13 @@ class Bench:
 
 
 def _proved(server: Server, crowd: Crowd, measured: Measured) -> dict[str, int]:
-    """What became of the crowd's messages, by our record; those who keep none only had to reply."""
-    if not server.record:
+    """The outcome of the crowd's messages, read from our database; servers without one only had to reply."""
+    if not server.database:
         assert measured.replies == len(crowd.written), "a message without a reply"
         return {}
-    account = proof.read(server.record, crowd)
+    account = proof.read(server.database, crowd)
     assert account.accepted == len(crowd.follows) + len(crowd.written), "a message that was not accepted"
-    assert account.replied == len(crowd.follows) + measured.replies, "a reply that is not in the record"
+    assert account.replied == len(crowd.follows) + measured.replies, "a reply that is not in the database"
     return account.outcomes | ({"late": account.late} if account.late else {})
 
 

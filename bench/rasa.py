@@ -1,12 +1,11 @@
-"""Rasa's default pipeline (DIET) beside engine `semantic`: the same texts taught, the same asked, on the same machine.
+"""Rasa's default pipeline (DIET) compared with engine `semantic`: same training texts, same questions, same machine.
 
     make bench-rasa FOLDER=...          or: .venv/bin/python bench/rasa.py FOLDER [--epochs 100] [--lesson train_10]
 
 FOLDER holds banking77_fewshot/ with train_10.tsv and test.tsv (`text<TAB>label` under a heading line); no data is
-shipped. What an intent is called is taught to both as one text more. Rasa is taught and asked by its own program and
-HTTP API, as `make rasa` installs it; engine `semantic` in a process of its own. CPU seconds count all cores and are
-what to compare on a machine that is not idle. With 100 epochs it takes 15 minutes on two idle cores, nearly all of it
-Rasa's training.
+shipped. Both learn an intent's name as one more text. Rasa is trained and asked through its own program and HTTP API,
+as `make rasa` installs it; engine `semantic` runs in its own process. CPU seconds count all cores; compare these on a
+machine that is not idle. With 100 epochs it takes 15 minutes on two idle cores, nearly all of it Rasa's training.
 """
 
 from __future__ import annotations
@@ -29,14 +28,16 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bot.decisions import Utterance
+from bot.domain.decisions import Utterance
 from bot.errors import SettingError
-from bot.intents.labelled import Labelled, names, read_sheet, taught
-from bot.intents.measuring import AT_ONCE
-from bot.intents.understanding.semantic import SemanticEngine
-from bot.intents.understanding.training import learn
-from bot.services.rasa import PROGRAM, RasaClient, Workshop
-from bot.services.rasa.school import Lesson
+from bot.evaluation.datasets import Labelled, label_names, read_dataset, texts_by_label
+from bot.evaluation.metrics import BATCH
+from bot.intents.classifier.engine import SemanticEngine
+from bot.intents.classifier.training import learn
+from bot.rasa import PROGRAM
+from bot.rasa.client import RasaClient
+from bot.rasa.runner import RasaRunner
+from bot.rasa.training import TrainingData
 
 SET = "banking77_fewshot"
 TARGET = 0.95
@@ -71,7 +72,7 @@ def main() -> None:
         print(f"nothing to measure on: {NO_DATA}")
         return
     examples, asked = sheet(options.folder, options.lesson), sheet(options.folder, "test")
-    lessons = [*examples, *names(examples)]
+    lessons = [*examples, *label_names(examples)]
     if options.semantic:
         print(json.dumps(asdict(semantic(lessons, asked))))
         return
@@ -83,7 +84,7 @@ def main() -> None:
 
 def sheet(folder: Path, name: str) -> tuple[Labelled, ...]:
     try:
-        return read_sheet([folder / SET / f"{name}.tsv"]).known
+        return read_dataset([folder / SET / f"{name}.tsv"]).known
     except SettingError as missing:
         sys.exit(f"{missing}\n{NO_DATA}")
 
@@ -97,10 +98,10 @@ def in_a_process_of_its_own(options: argparse.Namespace) -> Measured:
 
 def semantic(lessons: Sequence[Labelled], asked: Sequence[Labelled]) -> Measured:
     began, used = time.perf_counter(), time.process_time()
-    trained = learn(taught(lessons), TARGET)
+    trained = learn(texts_by_label(lessons), TARGET)
     training, cpu = time.perf_counter() - began, time.process_time() - used
     engine = SemanticEngine(remembered=0)
-    engine.take_up(1, trained.model)
+    engine.load(1, trained.model)
 
     def parse(text: str) -> str:
         (found,) = engine.understand([Utterance(text, "en", 1)])
@@ -110,22 +111,22 @@ def semantic(lessons: Sequence[Labelled], asked: Sequence[Labelled]) -> Measured
     accuracy, times = one_by_one(parse, asked)
     work = (time.process_time() - used) / len(asked)
     began = time.perf_counter()
-    for start in range(0, len(asked), AT_ONCE):
-        engine.understand([Utterance(row.text, "en", 1) for row in asked[start : start + AT_ONCE]])
+    for start in range(0, len(asked), BATCH):
+        engine.understand([Utterance(row.text, "en", 1) for row in asked[start : start + BATCH]])
     rate = len(asked) / (time.perf_counter() - began)
     return measured(accuracy, (training, cpu), (times, work), rate, psutil.Process().memory_info().rss)
 
 
 def rasa(lessons: Sequence[Labelled], asked: Sequence[Labelled], options: argparse.Namespace) -> Measured:
-    lesson = Lesson(taught(lessons), options.epochs)
+    data = TrainingData(texts_by_label(lessons), options.epochs)
     with tempfile.TemporaryDirectory() as folder:
-        workshop = Workshop(options.program, Path(folder))
+        runner = RasaRunner(options.program, Path(folder))
         say("rasa: training")
         began, used = time.perf_counter(), of_children()
-        model = workshop.train(lesson.files, lesson.name, Shown("rasa: training"))
+        model = runner.train(data.files, data.name, Shown("rasa: training"))
         training, cpu = time.perf_counter() - began, of_children() - used
         say(f"rasa: trained in {training:.0f} s, {cpu:.0f} s of CPU; loading it")
-        with workshop.serving(model) as service:
+        with runner.serving(model) as service:
             client = RasaClient(service)
             used = of_the_service()
             accuracy, times = one_by_one(lambda text: client.parse(text)[0][0], asked, Shown("rasa: asking"))

@@ -1,9 +1,9 @@
-"""How well it is told who is unhappy: posts that nothing was learned from, by language.
+"""Accuracy of sentiment on posts that were not learned, by language.
 
     python bench/sentiment.py [POSTS]
 
-POSTS: a YAML file of `unhappy` and `others` per language. The one that is measured by default was written by the
-authors of Yingda, as what was learned from was, so real posts will come out worse.
+POSTS: a YAML file of `unhappy` and `others` per language. The default file was written by the authors of Yingda,
+like the examples it learns from, so real posts will be harder.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from bot.intents.sentiment import read
+from bot.intents.sentiment import classify
 
-POSTS = Path(__file__).parent.parent / "tests" / "intents" / "overheard_posts.yaml"
+POSTS = Path(__file__).parent.parent / "tests" / "payloads" / "texts" / "overheard_posts.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Figures:
 
 
 def measure(unhappy: Sequence[str], others: Sequence[str]) -> Figures:
-    told = [*read(unhappy), *read(others)]
+    told = [*classify(unhappy), *classify(others)]
     called = np.array([one.name == "unhappy" for one in told])
     is_so = np.arange(len(told)) < len(unhappy)
     chance = np.array([one.unhappy for one in told])

@@ -25,25 +25,25 @@ from contest.servers import KNOWLEDGE_BASE
 from rich.console import Console
 from rich.table import Table
 
-from bot.intents.evaluation import of_files
-from bot.intents.labelled import Labelled, read_sheet, strangers
-from bot.intents.measuring import AT_ONCE
-from bot.intents.teaching import SemanticTeacher
-from bot.intents.understanding.both import Both
-from bot.intents.understanding.encoder import shared_encoder
-from bot.intents.understanding.normalise import plain
-from bot.ports import Encoder
+from bot.encoders.e5 import CombinedEncoder
+from bot.evaluation.datasets import Labelled, label_names, read_dataset, read_out_of_scope
+from bot.evaluation.metrics import BATCH
+from bot.evaluation.runner import evaluate, plan_from_files
+from bot.evaluation.trainers import Promise, SemanticTrainer
+from bot.intents.classifier.encoder import shared_encoder
+from bot.intents.classifier.features import plain
+from bot.ports.nlu import Encoder
 
 TARGET = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """A set to be measured on: how many examples of each intent are taught (0: all), and what nobody taught."""
+    """A data set: how many examples per intent are trained on (0: all), and its out-of-scope texts."""
 
     folder: str
     examples: int = 0
-    strangers: str = ""
+    oos_file: str = ""
     quick: bool = True
 
 
@@ -61,7 +61,7 @@ CONTESTS = (
 
 
 def rows(data: Path, folder: str, name: str) -> tuple[Labelled, ...]:
-    return read_sheet([data / folder / f"{name}.tsv"]).known
+    return read_dataset([data / folder / f"{name}.tsv"]).known
 
 
 def lessons(data: Path, contest: Contest, draws: int) -> Iterator[tuple[Labelled, ...]]:
@@ -84,9 +84,13 @@ def drawn(known: Sequence[Labelled], count: int, seed: int) -> tuple[Labelled, .
 
 def run(data: Path, contest: Contest, encoder: Encoder | None, draws: int) -> list[str]:
     """One line of the table. encoder: None for the bundled one."""
-    outside = strangers([data / contest.folder / f"{contest.strangers}.tsv"]) if contest.strangers else ()
-    asked, teacher = rows(data, contest.folder, "test"), SemanticTeacher(encoder)
-    runs = [of_files(some, asked, outside, TARGET, teacher=teacher).figures for some in lessons(data, contest, draws)]
+    outside = read_out_of_scope([data / contest.folder / f"{contest.oos_file}.tsv"]) if contest.oos_file else ()
+    asked, trainer = rows(data, contest.folder, "test"), SemanticTrainer(encoder)
+    exams = (
+        plan_from_files(some, asked, outside, Promise(TARGET), label_names=label_names(some))
+        for some in lessons(data, contest, draws)
+    )
+    runs = [evaluate(exam, trainer).metrics for exam in exams]
 
     def mean(name: str) -> float:
         return statistics.fmean(getattr(one, name) for one in runs)
@@ -106,8 +110,8 @@ def run(data: Path, contest: Contest, encoder: Encoder | None, draws: int) -> li
 def speeds(texts: Sequence[str], encoder: Encoder) -> Iterator[tuple[str, float]]:
     """Milliseconds of one core per text, encoder only."""
     ready = [plain(text) for text in texts]
-    encoder.encode(ready[:AT_ONCE])
-    for name, size in (("alone", 1), (f"in batches of {AT_ONCE}", AT_ONCE)):
+    encoder.encode(ready[:BATCH])
+    for name, size in (("alone", 1), (f"in batches of {BATCH}", BATCH)):
         used = ready[: 300 * min(size, 4)]
         began = time.process_time()
         for start in range(0, len(used), size):
@@ -122,7 +126,7 @@ def main() -> None:
     parser.add_argument("--encoder", choices=("bundled", "both"), default="bundled", help="what reads texts")
     parser.add_argument("--draws", type=int, default=3, help="of five and of ten examples")
     options = parser.parse_args()
-    encoder = Both() if options.encoder == "both" else None
+    encoder = CombinedEncoder() if options.encoder == "both" else None
     console = Console(width=130)
     if options.folder is None:
         told(console, "demo base's", [text for _, text in questions(KNOWLEDGE_BASE)], encoder)

@@ -1,20 +1,21 @@
-"""A crowd on X and one account that answers it within X's limits, killed on the way: how long it takes.
+"""How long one account takes to answer a crowd on X within X's limits, with its process killed several times.
 
     python bench/x.py [--json] [--mentions 10000] [--messages 10000] [--kills 5] [--postgres URL] [--seed 20260101]
 
-The simulated X (bot/simulators/twitter) keeps X's documented limits. The direct messages all wait there from the
-beginning; mentions come 600 a minute, because of those that wait X shows only the newest 800. Nobody writes twice.
+The simulated X (bot/simulators/twitter) keeps X's documented limits. All direct messages wait there from the
+beginning; mentions arrive 600 a minute, because X lists only the newest 800 that wait. Each author writes once.
 Ours is one process as `yingda run` assembles its workers, on SQLite or PostgreSQL, with the shipped knowledge base: it
-looks every minute, understands, and sends. It is a real process and is killed with -9 at random requests of its own:
-before X hears one, when X has done it but not told, or just after the answer; each time another takes its place.
+polls every minute, understands, and sends. It is a real process and is killed with -9 at random requests of its own:
+before X receives one, after X has carried it out but not answered, or just after the answer; each time a new process
+starts.
 
-Both live by one clock, which this bench moves to the next moment at which anything may happen as soon as there is
-nothing left to do (contest/moved.py), so days pass in minutes; sockets, threads and the record's transactions are real.
+Both use one simulated clock, which this bench moves to the next event as soon as nothing is left to do
+(contest/moved.py), so days pass in minutes; sockets, threads and database transactions are real.
 
-`allowed` is the soonest that X's limits let the last answer be given, were every request sent the moment it is allowed,
-for as many answers as there were.
-Everybody is answered once, or stands in doubt: what was being sent during a kill is not sent again by itself, because
-nobody knows whether it arrived; the desk shows it to a person. Failed runs end with exit code 1.
+`allowed` is the earliest time at which X's limits allow the last of as many answers, if every request is sent the
+moment it is allowed. Every author is answered once, or the answer is in doubt: a message that was being sent during a
+kill may have arrived, so it is not sent again automatically; the desk shows it to a person. Failed runs end with exit
+code 1.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from contest.servers import KNOWLEDGE_BASE, edition_on, schema, written_deployme
 from rich.console import Console
 from rich.table import Table
 
-from bot.services.loopback import free_port
+from bot.process.sockets import free_port
 from bot.simulators.twitter import Platform
 
 EACH_MINUTE = 600
@@ -98,24 +99,24 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be measured. record: a PostgreSQL URL, '' for SQLite. edition: a trained one; trained here if None."""
+    """What to measure. database: a PostgreSQL URL, '' for SQLite. edition: a trained one; trained here if None."""
 
     mentions: int
     messages: int
     kills: int
     seed: int
-    record: str = ""
+    database: str = ""
     edition: tuple[str, bytes] | None = None
 
 
 def measure(task: Task, folder: Path) -> Result:
     """One run, whose files lie in `folder`."""
     port = free_port()
-    ready = written_deployment(folder / "shop", task.record, _account(port))
+    ready = written_deployment(folder / "shop", task.database, _account(port))
     edition_on(ready, task.edition)
     clock = SharedClock.made(folder / "clock", NOON)
     process = Process(folder / "shop" / "config.yaml", folder / "clock")
-    with closing(Books(ready.config.record_url)) as books:
+    with closing(Books(ready.config.database_url)) as books:
         try:
             return asyncio.run(_measured(task, clock, process, books, port))
         finally:
@@ -146,10 +147,10 @@ async def _measured(task: Task, clock: SharedClock, process: Process, books: Boo
     async with Platform(APP, clock) as platform, served(platform, blows, process, port):
         draining = Draining(platform, clock, process, books, LOOK)
         await draining.run(crowd, 2 * max(_allowed(crowd, task.mentions, task.messages)) + 3_600)
-        tally = platform.tally
+        tally = platform.request_log
         return Result(
             _lines(platform, draining, crowd, books.states()),
-            dict(tally.asked),
+            dict(tally.requests),
             {name: times for name, times in tally.refused.items() if times},
             dict(tally.statuses),
             process.kills,
@@ -174,8 +175,8 @@ def _lines(platform: Platform, draining: Draining, crowd: Crowd, states: Mapping
     replies = [(post.reply_to or 0, post.created_at) for post in platform.brand_posts()]
     mentions = {one: f"post:{one}" for one in draining.mentions}
     written = {
-        one: [said.created_at for said in platform.talk(whom) if said.sender_id == APP.user_id]
-        for one, whom in draining.writers.items()
+        one: [said.created_at for said in platform.conversation_with(customer) if said.sender_id == APP.user_id]
+        for one, customer in draining.writers.items()
     }
     messages = {one: f"message:{one}" for one in draining.writers}
     directs = [(one, at) for one, several in written.items() for at in several]
@@ -233,8 +234,8 @@ def main() -> None:
     chosen = arguments()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=chosen.folder)))
-        record = stack.enter_context(schema(chosen.postgres)) if chosen.postgres else ""
-        result = measure(Task(chosen.mentions, chosen.messages, chosen.kills, chosen.seed, record), folder)
+        database = stack.enter_context(schema(chosen.postgres)) if chosen.postgres else ""
+        result = measure(Task(chosen.mentions, chosen.messages, chosen.kills, chosen.seed, database), folder)
     if chosen.json:
         document = asdict(result) | {"ratios": {line.what: line.ratio for line in result.lines}, "flaws": result.flaws}
         print(json.dumps(document, ensure_ascii=False, indent=2))

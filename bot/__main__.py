@@ -1,4 +1,4 @@
-"""The verbs: `yingda --help`."""
+"""The command line, `yingda`. `yingda --help` lists the commands; each is a module of bot/cli."""
 
 from __future__ import annotations
 
@@ -6,106 +6,75 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 
-NOBODY_ELSE = 0o077  # whatever is written, by this process or one that it starts, only its user may read
-_POLITE = 5  # training, which wants all cores, lets answering go first
-_MUCH = 200_000  # objects made until garbage is looked for: training makes many that stay, and is over soon
+# module in bot/cli and its function, or its Typer app for a group of commands; in the order of --help
+COMMANDS = {
+    "train": ("train", "command"),
+    "run": ("run", "command"),
+    "new": ("new", "command"),
+    "say": ("say", "command"),
+    "check": ("check", "command"),
+    "evaluate": ("evaluate", "command"),
+    "doctor": ("doctor", "command"),
+    "backup": ("backup", "backup"),
+    "restore": ("backup", "restore"),
+    "purge": ("purge", "command"),
+    "leave-demo": ("leave_demo", "command"),
+    "audit": ("audit", "command"),
+    "kb": ("kb", "app"),
+    "user": ("user", "app"),
+    "customer": ("customer", "app"),
+    "simulate": ("simulate", "app"),
+    "rasa": ("rasa", "app"),
+    "worker": ("run", "worker"),
+    "simulator": ("simulate", "simulator"),
+}
+HIDDEN = {"worker", "simulator"}  # the processes that `run` starts
+
+PRIVATE = 0o077  # umask: files that this process or its children create are readable by their user only
+TRAIN_NICENESS = 5  # training uses all cores; answering goes first
+TRAIN_GC_THRESHOLD = 200_000  # allocations between collections (Python's default: 700); training's objects stay alive
 
 
-def program(asked: Sequence[str]) -> typer.Typer:
-    """All verbs; only `train` where that is asked for, since an editor waits and the others need a second to load, and
-    only the one that `run` starts, since customers wait."""
-    verbs = typer.Typer(
+def program(arguments: Sequence[str]) -> typer.Typer:
+    """The command that `arguments` names, or all of them if the first is no command (as for --help).
+
+    Loading all takes a second, which an editor who trains and a customer who waits for a new worker would notice.
+    """
+    commands = typer.Typer(
         help="Yingda 应答: answers the people who write to a brand's official accounts.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
-        callback=lambda: None,
+        callback=lambda: None,  # without a callback, Typer takes an app with one command for that command itself
     )
-    match list(asked[:1]):
-        case ["train"]:
-            gc.set_threshold(_MUCH)
-            _add_train(verbs)
-        case ["worker"]:
-            _add_worker(verbs)
-        case ["simulator"]:
-            _add_simulator(verbs)
-        case _:
-            _add_train(verbs)
-            _add_the_others(verbs)
-            _add_worker(verbs)
-            _add_simulator(verbs)
-    return verbs
+    asked = [name for name in arguments[:1] if name in COMMANDS]
+    for name in asked or COMMANDS:
+        module, attribute = COMMANDS[name]
+        command = getattr(import_module(f"bot.cli.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            commands.add_typer(command, name=name)
+        else:
+            commands.command(name, hidden=name in HIDDEN)(command)
+    return commands
 
 
-def _add_train(verbs: typer.Typer) -> None:
-    from bot.commands import train
-
-    verbs.command("train")(train.command)
-
-
-def _add_the_others(verbs: typer.Typer) -> None:
-    from bot.commands import (
-        audit,
-        backup,
-        check,
-        customer,
-        doctor,
-        evaluate,
-        kb,
-        leave_demo,
-        new,
-        purge,
-        rasa,
-        run,
-        say,
-        simulate,
-        user,
-    )
-
-    verbs.command("run")(run.command)
-    verbs.command("new")(new.command)
-    verbs.command("say")(say.command)
-    verbs.command("check")(check.command)
-    verbs.command("evaluate")(evaluate.command)
-    verbs.command("doctor")(doctor.command)
-    verbs.command("backup")(backup.backup)
-    verbs.command("restore")(backup.restore)
-    verbs.command("purge")(purge.command)
-    verbs.command("leave-demo")(leave_demo.command)
-    verbs.command("audit")(audit.command)
-    verbs.add_typer(kb.app, name="kb")
-    verbs.add_typer(user.app, name="user")
-    verbs.add_typer(customer.app, name="customer")
-    verbs.add_typer(simulate.app, name="simulate")
-    verbs.add_typer(rasa.app, name="rasa")
-
-
-def _add_worker(verbs: typer.Typer) -> None:
-    from bot.commands import run
-
-    verbs.command("worker", hidden=True)(run.worker)
-
-
-def _add_simulator(verbs: typer.Typer) -> None:
-    from bot.commands import simulate
-
-    verbs.command("simulator", hidden=True)(simulate.simulator)
-
-
+if sys.argv[1:2] == ["train"]:
+    gc.set_threshold(TRAIN_GC_THRESHOLD)
 app = program(sys.argv[1:])
 
 
 def main() -> None:
-    os.umask(NOBODY_ELSE)
+    os.umask(PRIVATE)
     if sys.argv[1:2] == ["train"]:
-        os.nice(_POLITE)
-    from bot.commands.ground import told_plainly
+        os.nice(TRAIN_NICENESS)
+    from bot.cli.common import reporting_errors
 
     try:
-        with told_plainly():
+        with reporting_errors():
             app()
     except typer.Exit as end:
         sys.exit(end.exit_code)

@@ -1,4 +1,4 @@
-"""The outbox's life: what is due is sent once, in order, and its fate is written down."""
+"""The outbox worker: sends each due row once, in the order of its conversation, and records what became of it."""
 
 from __future__ import annotations
 
@@ -6,126 +6,126 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from bot.batches import Together
-from bot.decisions import Effect
+from bot.batching import Batcher
+from bot.domain.decisions import Effect
+from bot.domain.messages import MACHINES, Conversation, Inbound, Instant, Kind, OutboxState, Sent
+from bot.domain.turns import Delivered, DueDelivery
 from bot.errors import DeliveryFailed, Unavailable
-from bot.messages import Author, Conversation, Inbound, Instant, Kind, OutboxState, Sent
-from bot.ports import Channel, Clock, Outbox, TakesFew
+from bot.ports.channels import Channel, Clock, LimitsConcurrency
+from bot.ports.storage import Outbox
 from bot.telemetry import count, pseudonym, timed
-from bot.turns import Delivered, Due
 
 log = logging.getLogger(__name__)
-AT_ONCE = 32
-ATTEMPTS = 6
-PAUSE = 0.5
-_MACHINES = (Author.BOT, Author.SYSTEM)
-TOLD_EVERY = 60.0  # seconds between two lines of the log about the same reason to put messages off
-LAST_SENDS = 6.0  # seconds for what is being sent when the process is to end; a platform call takes five at most
+AT_ONCE = 32  # rows in sending at a time
+ATTEMPTS = 6  # of one row, after which it has failed
+PAUSE = 0.5  # seconds between two queries of the outbox, unless something wakes the worker
+LOG_EVERY = 60.0  # seconds between two log lines about the same reason to put messages off
+DRAIN_SECONDS = 6.0  # for which a stopping process waits for its sends; a call to a platform takes at most 5
 
 
-class Carrier(Protocol):
-    """Carries out one kind of effect. Raises DeliveryFailed."""
-
-    async def carry_out(self, effect: Effect, key: str, conversation: Conversation) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What carries what: channels by account, carriers by effect. `hear` takes in what an effect came back with, as
-    its conversation's next message."""
-
-    channels: Mapping[str, Channel]
-    carriers: Mapping[str, Carrier]
-    hear: Callable[[Inbound], Awaitable[object]]
+class EffectExecutor(Protocol):
+    async def carry_out(self, effect: Effect, key: str, conversation: Conversation) -> None:
+        """Carry out one kind of effect, once per `key`. Raises DeliveryFailed."""
+        ...
 
 
 class Delivery:
-    """Sends what the record says is due; looks when `awake` is set, and twice a second anyway."""
+    """Sends rows of the outbox: as soon as `wake` is set, and twice a second."""
 
-    def __init__(self, outbox: Outbox, means: Means, clock: Clock, awake: asyncio.Event) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        channels: Mapping[str, Channel],  # by account name
+        executors: Mapping[str, EffectExecutor],  # by the effect's name
+        accept: Callable[[Inbound], Awaitable[object]],  # takes in an effect's outcome as a message to its skill
+        clock: Clock,
+        due: asyncio.Event,  # set when something is due now
+    ) -> None:
         self._outbox = outbox
-        self._means = means
+        self._channels = channels
+        self._executors = executors
+        self._accept = accept
         self._clock = clock
-        self._awake = awake
-        self._settle: Together[Delivered, None] = Together(self._write, AT_ONCE)
-        self._sending: dict[asyncio.Task[None], str] = {}
-        self._told = PutOffLog()
-        self._narrow = {name: one.at_once for name, one in means.channels.items() if isinstance(one, TakesFew)}
-
-    def wake(self) -> None:
-        """Something is due now."""
-        self._awake.set()
+        self._due = due
+        self.wake = due.set
+        self._settle: Batcher[Delivered, None] = Batcher(self._write, AT_ONCE)
+        self._sending: dict[asyncio.Task[None], str] = {}  # account by task
+        self._postponed = PostponedLog()
+        self._limited = {
+            name: one.max_concurrent_sends for name, one in channels.items() if isinstance(one, LimitsConcurrency)
+        }
 
     async def run(self) -> None:
-        """Deliver until cancelled; what is being sent is finished first."""
+        """Deliver until cancelled, then wait for the sends that are running."""
         try:
             while True:
                 for due in await self._take():
-                    task = asyncio.create_task(self._one(due))
+                    task = asyncio.create_task(self._deliver_and_settle(due))
                     self._sending[task] = due.conversation.identity.account
-                    task.add_done_callback(self._sent)
-                await self._rest()
+                    task.add_done_callback(self._sending_ended)
+                await self._pause()
         finally:
             if self._sending:
-                await asyncio.wait(self._sending, timeout=LAST_SENDS)
+                await asyncio.wait(self._sending, timeout=DRAIN_SECONDS)
 
-    async def once(self) -> int:
-        """Deliver what is due now, and what that lets through; how many."""
+    async def run_once(self) -> int:
+        """Deliver what is due now, and the next rows of the same conversations. Returns how many rows that were."""
         done = 0
         while taken := await self._outbox.take(AT_ONCE):
             await self._outbox.settle([await self.deliver(due) for due in taken])
             done += len(taken)
         return done
 
-    async def doubt_orphans(self, age: float) -> int:
-        """What was being sent when its process died, `age` seconds ago, stands in doubt, and an effect's skill hears of
-        it; how many."""
-        orphans = await self._outbox.orphans(age)
-        news = [Delivered(due.id, OutboxState.IN_DOUBT, error="sender_died") for due in orphans]
-        for due, delivered in zip(orphans, news, strict=True):
-            if due.effect is not None:
-                await self._means.hear(outcome_of(due, delivered))
-        if news:
-            await self._outbox.settle(news)
-        return len(news)
+    async def settle_abandoned(self, offered_age: float, sending_age: float) -> None:
+        """Settle rows that have no result `offered_age` seconds after an offer, or `sending_age` after a send began.
 
-    async def deliver(self, due: Due) -> Delivered:
-        """Send one row, or carry out its effect; what became of it."""
+        A row in sending may have arrived or not, so it becomes IN_DOUBT: only a person sends it again.
+        """
+        await self._outbox.close_offers(offered_age)
+        orphans = await self._outbox.orphans(sending_age)
+        settled = [Delivered(due.id, OutboxState.IN_DOUBT, error="sender_died") for due in orphans]
+        for due, delivered in zip(orphans, settled, strict=True):
+            if due.effect is not None:
+                await self._accept(outcome_of(due, delivered))
+        if settled:
+            await self._outbox.settle(settled)
+
+    async def deliver(self, due: DueDelivery) -> Delivered:
+        """Send one row or carry out its effect. Returns the state to record; raises Unavailable."""
         try:
-            sent = await self._carry(due)
+            sent = await self._send(due)
         except DeliveryFailed as failed:
-            delivered = verdict(due, failed, self._clock.now())
+            delivered = result_of_failure(due, failed, self._clock.now())
         else:
             delivered = Delivered(due.id, OutboxState.SENT, platform_id=sent.platform_id)
         count("deliveries", state=delivered.state.value)
-        if delivered.error and delivered.tried:
-            _tell(due, delivered)
+        if delivered.error and delivered.attempted:
+            _log_failure(due, delivered)
         elif delivered.error:
-            self._told.put_off(due.conversation.identity.account, delivered.error, self._clock.now())
+            self._postponed.add(due.conversation.identity.account, delivered.error, self._clock.now())
         if due.effect is not None and delivered.state is not OutboxState.PENDING:
-            await self._means.hear(outcome_of(due, delivered))
+            await self._accept(outcome_of(due, delivered))
         return delivered
 
-    async def _carry(self, due: Due) -> Sent:
+    async def _send(self, due: DueDelivery) -> Sent:
         if due.effect is not None:
-            await self._means.carriers[due.effect.name].carry_out(due.effect, due.id, due.conversation)
+            await self._executors[due.effect.name].carry_out(due.effect, due.id, due.conversation)
             return Sent()
         assert due.message is not None  # noqa: S101 - a row is a message or an effect
-        if due.conversation.identity.silenced_at and due.message.author in _MACHINES:
+        if due.conversation.identity.silenced_at and due.message.author in MACHINES:
             raise DeliveryFailed("opted_out", permanent=True)
-        channel = self._means.channels.get(due.message.account)
+        channel = self._channels.get(due.message.account)
         if channel is None:
             raise DeliveryFailed("account_gone", permanent=True)
         limits = channel.limits(due.conversation, self._clock.now())
         if limits.left == 0:
-            raise DeliveryFailed("window_used_up", permanent=True, until_heard=True)
+            raise DeliveryFailed("window_used_up", permanent=True, awaits_customer=True)
         with timed("send", account=due.message.account):
             return await channel.send(due.message)
 
-    async def _one(self, due: Due) -> None:
+    async def _deliver_and_settle(self, due: DueDelivery) -> None:
         try:
             await self._settle(await self.deliver(due))
         except Unavailable:
@@ -133,73 +133,74 @@ class Delivery:
         except Exception:
             log.exception("sending failed unexpectedly; the message will be marked as possibly not delivered")
 
-    def _sent(self, task: asyncio.Task[None]) -> None:
-        """There is room again, and the next row of the conversation may go."""
+    def _sending_ended(self, task: asyncio.Task[None]) -> None:
         del self._sending[task]
-        self._awake.set()
+        self._due.set()  # the next row of the same conversation may be sent now
 
-    async def _take(self) -> list[Due]:
-        """As many as can be sent at once: what is taken and has to wait would be in doubt if the process died."""
+    async def _take(self) -> list[DueDelivery]:
+        """Rows that can be sent at once, and no more: if this process died, a row waiting here would be in doubt."""
         busy = Counter(self._sending.values())
-        room = {account: most - busy[account] for account, most in self._narrow.items()}
-        others = sum(busy.values()) - sum(busy[account] for account in room)
+        account_limits = {account: limit - busy[account] for account, limit in self._limited.items()}
+        others = sum(busy.values()) - sum(busy[account] for account in account_limits)
         try:
-            return await self._outbox.take(AT_ONCE - others, room)
+            return await self._outbox.take(AT_ONCE - others, account_limits)
         except Unavailable:
             return []
 
-    async def _rest(self) -> None:
+    async def _pause(self) -> None:
         try:
             async with asyncio.timeout(PAUSE):
-                await self._awake.wait()
+                await self._due.wait()
         except TimeoutError:
             return
-        self._awake.clear()
+        self._due.clear()
 
     async def _write(self, delivered: Sequence[Delivered]) -> list[None]:
         await self._outbox.settle(delivered)
         return [None] * len(delivered)
 
 
-def verdict(due: Due, failed: DeliveryFailed, now: Instant) -> Delivered:
-    """What a failed send means for its row: again later, with the answer to what the customer says next, never again,
-    or a person's to decide."""
-    if failed.ambiguous:
+def result_of_failure(due: DueDelivery, failed: DeliveryFailed, now: Instant) -> Delivered:
+    """What a failed send means for its row: try again later, wait until the customer writes, give up, or let a person
+    decide."""
+    if failed.ambiguous:  # it may have arrived, and a second message would be worse than none
         return Delivered(due.id, OutboxState.IN_DOUBT, error=failed.code)
-    if failed.until_heard and due.message is not None and due.message.author in _MACHINES:
+    if failed.awaits_customer and due.message is not None and due.message.author in MACHINES:
         return Delivered(due.id, OutboxState.WAITING, error=failed.code)
-    if failed.permanent or (failed.tried and due.attempts >= ATTEMPTS):
+    if failed.permanent or (failed.attempted and due.attempts >= ATTEMPTS):
         return Delivered(due.id, OutboxState.FAILED, error=failed.code)
-    wait = max(failed.retry_after or 0.0, 2.0 ** min(due.attempts, ATTEMPTS))
-    return Delivered(due.id, OutboxState.PENDING, error=failed.code, retry_at=now + wait, tried=failed.tried)
+    wait = max(failed.retry_after or 0.0, 2.0 ** min(due.attempts, ATTEMPTS))  # seconds: 2, 4, ... 64
+    return Delivered(due.id, OutboxState.PENDING, error=failed.code, retry_at=now + wait, attempted=failed.attempted)
 
 
-class PutOffLog:
-    """Tells the log what is put off: a limit or a halted account puts off everything that waits, again and again, so
-    each account and code has one line a minute, with how many there were since the last."""
+class PostponedLog:
+    """Logs postponed messages, at most one line a minute for each account and code, with the number since the last.
+
+    A limit or a halted account postpones everything that waits, many times: a line each would fill the log.
+    """
 
     def __init__(self) -> None:
-        self._since: dict[tuple[str, str], Instant] = {}
+        self._logged_at: dict[tuple[str, str], Instant] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
 
-    def put_off(self, account: str, code: str, now: Instant) -> None:
-        which = account, code.partition(" ")[0]
+    def add(self, account: str, code: str, now: Instant) -> None:
+        which = account, code.partition(" ")[0]  # after a space comes a number that differs each time
         self._counts[which] += 1
-        if now - self._since.get(which, -TOLD_EVERY) < TOLD_EVERY:
+        if now - self._logged_at.get(which, -LOG_EVERY) < LOG_EVERY:
             return
-        self._since[which] = now
+        self._logged_at[which] = now
         log.warning("messages on %s: put off %d times (%s)", account, self._counts.pop(which), code)
 
 
-def _tell(due: Due, delivered: Delivered) -> None:
-    """In the log, for those who look after the accounts; to whom it was going, nobody can read there."""
+def _log_failure(due: DueDelivery, delivered: Delivered) -> None:
+    """Log a failed send for the operators, with a pseudonym instead of the customer's handle."""
     identity = due.conversation.identity
-    whom, what = pseudonym(identity.handle), due.effect.name if due.effect else "message"
-    log.warning("%s to %s on %s: %s (%s)", what, whom, identity.account, delivered.state.value, delivered.error)
+    customer, what = pseudonym(identity.handle), due.effect.name if due.effect else "message"
+    log.warning("%s to %s on %s: %s (%s)", what, customer, identity.account, delivered.state.value, delivered.error)
 
 
-def outcome_of(due: Due, delivered: Delivered) -> Inbound:
-    """What an effect came back with, as a message to its skill."""
+def outcome_of(due: DueDelivery, delivered: Delivered) -> Inbound:
+    """An effect's result, as a message to the skill that asked for it."""
     assert due.effect is not None  # noqa: S101 - asked for effects only
     identity = due.conversation.identity
     data = {"effect": due.effect.name, "state": delivered.state.value, "code": delivered.error}

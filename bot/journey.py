@@ -1,239 +1,120 @@
-"""A message's life: accepted, understood, decided, committed, answered. Read this and you know the product."""
+"""The message pipeline: accept, decide, commit, reply."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from bot.batches import Together
-from bot.composing import Composed, Way, compose, needs_system_words, public_texts
-from bot.decisions import HandOff
+from bot.batching import Background
+from bot.compose import ContextReader, compose
+from bot.domain.messages import Inbound
+from bot.domain.turns import Accepted, ClaimedMessage, Committed, CursorUpdate, alters_a_case, leaves_work
 from bot.errors import Unavailable
-from bot.intents.mind import Decided, Mind
-from bot.messages import NOWHERE, Cursor, Inbound, Instant, Limits, Outbound, OutboxState, Polled
-from bot.offers import LATE, Late, Notes, Offer, Written
-from bot.ports import Channel, Clock, Intake, Turns
-from bot.repeats import Repeats
+from bot.intents.dialogue import DecisionResult, DialogueManager
+from bot.pending import DEADLINE_PASSED, DeadlinePassed, OpenResponses, PendingResponse, Retries, outbound
+from bot.ports.storage import Inbox, Turns
 from bot.telemetry import count
-from bot.turns import Accepted, Committed, Moved, TurnCommit, Work
 
 log = logging.getLogger(__name__)
-ACCEPTED_TOGETHER = 64
-TRIES = 3
-MOST_AT_ONCE = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """The record as the journey needs it. notes: what it is about to know. lanes: how many transactions it can write at
-    once."""
-
-    intake: Intake
-    turns: Turns
-    notes: Notes
-    lanes: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the journey tells others: words of the desk, live pages, delivery."""
-
-    desk_words: Callable[[Decided, int, Instant], str]
-    tell_desk: Callable[[str], None]
-    wake_delivery: Callable[[], None]
+ACCEPTED_TOGETHER = 64  # messages in one transaction
+TRIES = 3  # of a turn whose conversation changes while it is decided
+MAX_TASKS = 2_000  # turns at once; further messages are accepted all the same, and the sweeper runs their turns
 
 
 class Journey:
-    """Takes messages in from any channel and carries each to its end, one turn at a time in every conversation."""
+    """Accepts messages from every channel and runs their turns, one at a time in each conversation."""
 
     def __init__(
-        self, record: Record, mind: Mind, channels: Mapping[str, Channel], around: Surroundings, clock: Clock
+        self,
+        inbox: Inbox,
+        turns: Turns,
+        dialogue: DialogueManager,
+        context: ContextReader,
+        retries: Retries,
+        notify_desk: Callable[[str], None],  # called with a conversation id: its case has changed
+        wake_delivery: Callable[[], None],  # called when the outbox has a row that is due
     ) -> None:
-        self._record = record
-        self._mind = mind
-        self._channels = channels
-        self._around = around
-        self._clock = clock
-        self._accept: Together[Inbound, Accepted] = Together(self._received, ACCEPTED_TOGETHER, record.lanes)
-        self._commit: Together[TurnCommit, Committed] = Together(record.turns.commit, ACCEPTED_TOGETHER, record.lanes)
-        self._offers: dict[str, Offer] = {}
-        self.written = Written(record.intake.written, record.notes)
-        self._repeats = Repeats(record.intake, record.turns, channels, mind, clock)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._inbox, self._turns, self._dialogue = inbox, turns, dialogue
+        self._context, self._retries = context, retries
+        self._notify_desk, self._wake_delivery = notify_desk, wake_delivery
+        self._responses, self._tasks = OpenResponses(), Background(MAX_TASKS)
+        self.finish = self._tasks.finish
 
-    async def answer(self, inbound: Inbound, offer: Offer) -> bytes | Late | None:
-        """Accept a message and wait for its reply: bytes, None to acknowledge, LATE to leave the request unanswered.
+    async def handle(self, message: Inbound, response: PendingResponse) -> bytes | DeadlinePassed | None:
+        """Accept a message and wait for its reply: bytes, None to acknowledge, DEADLINE_PASSED to leave the request
+        unanswered. Raises Unavailable if it could not be accepted: then nothing may be acknowledged."""
+        receipt = await self._inbox.accept_one(message)
+        count("repeated" if receipt.attempt > 1 else "accepted", account=message.account)
+        with self._responses.waiting(receipt.message_id, response):
+            if receipt.lease_held and self._tasks.has_room():
+                self._tasks.add(asyncio.create_task(self.run_turns(receipt.conversation_id, receipt.claimed)))
+            elif self._tasks.has_room():  # another process runs the turn, or this one does for an earlier request
+                self._tasks.add(asyncio.create_task(self._retries.watch_for_reply(message, receipt, response)))
+            reply = await response.outcome()
+            return await self._retries.late_response(message, receipt, response) if reply is DEADLINE_PASSED else reply
 
-        Raises Unavailable if it could not be accepted: then nothing may be acknowledged.
-        """
-        accepted = await self._accept(inbound)
-        count("repeated" if accepted.attempt > 1 else "accepted", account=inbound.account)
-        self._offers[accepted.message_id] = offer
-        offer.message_id = accepted.message_id
+    async def accept(self, message: Inbound) -> None:
+        """Accept a message that no request waits for. Raises Unavailable."""
+        self._start([await self._inbox.accept_one(message)])
+
+    async def accept_all(self, messages: Sequence[Inbound], update: CursorUpdate | None = None) -> None:
+        """Accept what one request or poll brought, in its order; a poll's cursor moves with the last. Raises
+        Unavailable: then the caller brings all of it again, and what was accepted already counts as a repeat."""
+        for at in range(0, max(len(messages), 1), ACCEPTED_TOGETHER):
+            last = at + ACCEPTED_TOGETHER >= len(messages)
+            self._start(await self._inbox.accept(messages[at : at + ACCEPTED_TOGETHER], update if last else None))
+
+    def _start(self, receipts: Sequence[Accepted]) -> None:
+        for receipt in receipts:
+            if receipt.lease_held and self._tasks.has_room():
+                self._tasks.add(asyncio.create_task(self.run_turns(receipt.conversation_id, receipt.claimed)))
+
+    async def run_turns(self, conversation_id: str, claimed: ClaimedMessage | None = None) -> None:
+        """Run the turns of a conversation whose lease we hold, until no message waits. Raises nothing."""
         try:
-            self._set_out(accepted, inbound, offer)
-            reply = await offer.outcome()
-            return reply if reply is not LATE else await self._repeats.too_late(inbound, accepted, offer)
-        finally:
-            if self._offers.get(accepted.message_id) is offer:
-                del self._offers[accepted.message_id]
-
-    async def hear(self, inbound: Inbound) -> None:
-        """Accept a message that no request waits for."""
-        self._go_on(await self._accept(inbound))
-
-    async def hear_all(self, inbounds: Sequence[Inbound]) -> None:
-        """Accept what one request brought, all or nothing and in its order. Raises Unavailable."""
-        for part in _parts(inbounds):
-            self._all_go_on(await self._record.intake.accept(part))
-
-    async def take_in(self, cursor: Cursor, polled: Polled) -> None:
-        """Accept what a poll brought; its cursor moves with the last of it. Raises Unavailable."""
-        parts = _parts(polled.inbounds)
-        for part in parts[:-1]:
-            self._all_go_on(await self._record.intake.accept(part))
-        moved = Moved(cursor, polled.value)
-        self._all_go_on(await self._record.intake.accept(parts[-1] if parts else (), moved))
-
-    def _all_go_on(self, several: Sequence[Accepted]) -> None:
-        for accepted in several:
-            self._go_on(accepted)
-
-    def _go_on(self, accepted: Accepted) -> None:
-        """Begin the turn of a message that no request waits for, if it is ours."""
-        if not accepted.held:
-            return
-        if len(self._tasks) >= MOST_AT_ONCE:
-            count("overloaded")  # accepted all the same: the sweeper will understand it later
-            return
-        self._spawn(self.converse(accepted.work) if accepted.work else self.resume(accepted.conversation_id))
-
-    async def _received(self, inbounds: Sequence[Inbound]) -> list[Accepted]:
-        return await self._record.intake.accept(inbounds)
-
-    async def resume(self, conversation_id: str) -> None:
-        """Go on with a conversation whose lease is ours."""
-        try:
-            work = await self._record.turns.next(conversation_id)
+            following = claimed or await self._turns.next(conversation_id)
+            while claimed := following:
+                try:
+                    following = await self.turn(claimed)
+                except Unavailable:
+                    raise
+                except Exception as problem:  # a skill's or our own defect must not leave a customer without a reply
+                    log.exception("answering a message failed; it is handed to a person")
+                    result = self._dialogue.give_up(claimed, type(problem).__name__)
+                    following = (await self._commit(claimed, result)).next
         except Unavailable:
-            return  # as with a turn: the lease will run out
-        if work is not None:
-            await self.converse(work)
-
-    async def converse(self, first: Work) -> None:
-        """One turn after the other until no message waits. The outermost loop: whatever goes wrong, a person hears."""
-        work: Work | None = first
-        while work is not None:
-            work = await self._safely(work)
-
-    async def _safely(self, work: Work) -> Work | None:
-        try:
-            return await self.turn(work)
-        except Unavailable:
-            return None  # the record is away; the lease will run out and the sweeper go on
-        except Exception as problem:
-            log.exception("answering a message failed; it is handed to a person")
-            return await self._give_up(work, problem)
-
-    async def turn(self, work: Work) -> Work | None:
-        """Understand, decide and commit one message; the conversation's next work. After three lost commits the
-        sweeper goes on."""
-        for _ in range(TRIES):
-            decided = await self._mind.decide(work, self._clock.now())
-            committed = await self._write(work, decided)
-            if committed.won or committed.next is None:
-                return committed.next
-            work = committed.next
-        return None
-
-    async def finish(self, seconds: float) -> None:
-        """Let the turns under way come to their end."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
-
-    def _set_out(self, accepted: Accepted, inbound: Inbound, offer: Offer) -> None:
-        """Start the turn if it is ours; else watch for whoever does it, be it ourselves for an earlier request."""
-        if len(self._tasks) >= MOST_AT_ONCE:
-            count("overloaded")  # accepted all the same: the sweeper will understand it later
-        elif accepted.work is not None:
-            self._spawn(self.converse(accepted.work))
-        elif accepted.held:
-            self._spawn(self.resume(accepted.conversation_id))
-        else:
-            self._spawn(self._repeats.watch(inbound, accepted, offer))
-
-    async def _write(self, work: Work, decided: Decided) -> Committed:
-        """Commit the turn. Its reply travels in the open request if there is one, else by the outbox."""
-        offer = self._offers.get(work.message.id)
-        taken = offer is not None and offer.take()
-        try:
-            composed = await self._composed(work, decided, taken)
-            commit = composed.commit
-            if taken and offer is not None and composed.response is not None:
-                commit = replace(commit, body=offer.render(_outbound(work, composed.response)))
-            committed = await self._commit(commit)
-        except BaseException:
-            if taken and offer is not None:
-                offer.give_back()
-            raise
-        if taken and offer is not None:
-            offer.give(None if committed.queued else commit.body) if committed.won else offer.give_back()
-        if committed.won:
-            self._after(commit, decided, committed.queued)
-        else:
-            count("discarded")
-        return committed
-
-    async def _composed(self, work: Work, decided: Decided, taken: bool) -> Composed:
-        conversation = work.conversation
-        channel = self._channels.get(conversation.account)
-        limits = channel.limits(conversation, self._clock.now()) if channel else NOWHERE
-        earlier = taken and (conversation.waiting or work.ahead)
-        parcels = await self._record.turns.waiting(conversation.id) if earlier else ()
-        words = None
-        if needs_system_words(work, decided):
-            position = await self._record.turns.queue_length() + isinstance(decided.decision, HandOff)
-            words = self._around.desk_words(decided, position, self._clock.now())
-        posted = await self._posted(work, public_texts(work, decided, limits, words), limits)
-        return compose(work, decided, Way(limits, taken, parcels, posted), words)
-
-    async def _posted(self, work: Work, texts: Sequence[str], limits: Limits) -> Collection[str]:
-        """Which of the texts that may go into a public thread the account has said in public lately."""
-        if not texts or not limits.manners.same_after:
-            return ()
-        return await self._record.turns.posted(work.conversation.account, texts, limits.manners.same_after)
-
-    def _after(self, commit: TurnCommit, decided: Decided, queued: bool) -> None:
-        """Tell those who wait for news."""
-        count("turns", decision=type(decided.decision).__name__)
-        if queued or commit.effects or any(reply.state is OutboxState.PENDING for reply in commit.replies):
-            self._around.wake_delivery()
-        if commit.case or commit.joins or commit.conversation.case_id:
-            self._around.tell_desk(commit.conversation.id)
-
-    async def _give_up(self, work: Work, problem: Exception) -> Work | None:
-        """A turn that fails alone becomes a case; if even that fails, the sweeper tries again later."""
-        try:
-            committed = await self._write(work, self._mind.give_up(work, type(problem).__name__))
+            return  # the lease runs out, and the sweeper resumes once the database is back
         except Exception:
             log.exception("opening a case failed; it is tried again later")
-            return None
-        return committed.next
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def turn(self, claimed: ClaimedMessage) -> ClaimedMessage | None:
+        """Decide and commit one message, and return the next. None after three lost commits: the sweeper resumes."""
+        for _ in range(TRIES):
+            result = await self._dialogue.decide(claimed, self._context.limits(claimed.conversation))
+            committed = await self._commit(claimed, result)
+            if committed.won or committed.next is None:
+                return committed.next
+            claimed = committed.next  # the same message, with its conversation as it is now
+        return None
 
-
-def _parts(inbounds: Sequence[Inbound]) -> list[Sequence[Inbound]]:
-    """As many as are accepted in one transaction."""
-    return [inbounds[at : at + ACCEPTED_TOGETHER] for at in range(0, len(inbounds), ACCEPTED_TOGETHER)]
-
-
-def _outbound(work: Work, text: str) -> Outbound:
-    conversation = work.conversation
-    return Outbound("", conversation.account, conversation.identity.handle, conversation.thread, text)
+    async def _commit(self, claimed: ClaimedMessage, result: DecisionResult) -> Committed:
+        """Write the turn, unless its conversation has changed. The reply goes into the open response or the outbox."""
+        with self._responses.claimed(claimed.message.id) as response:
+            context = await self._context.read(claimed, result, response_open=response is not None)
+            commit, text = compose(claimed, result, context)
+            if response is not None and text is not None:
+                commit = replace(commit, body=response.render(outbound(claimed.conversation, text)))
+            committed = await self._turns.commit_one(commit)
+            if response is not None and committed.won:
+                response.fulfil(None if committed.queued else commit.body)
+        if not committed.won:
+            count("discarded")
+            return committed
+        count("turns", decision=type(result.decision).__name__)
+        if committed.queued or leaves_work(commit):
+            self._wake_delivery()
+        if alters_a_case(commit):
+            self._notify_desk(commit.conversation.id)
+        return committed

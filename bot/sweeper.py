@@ -1,4 +1,4 @@
-"""What was left over: messages whose process died, offers nobody asked for again, cases whose agent fell silent."""
+"""Finishes what was abandoned: messages whose process died, unclaimed offers, cases whose agent is silent, old rows."""
 
 from __future__ import annotations
 
@@ -8,107 +8,96 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.domain.messages import Instant
 from bot.errors import Unavailable
-from bot.messages import Instant
-from bot.ports import Clock, Housekeeping, Intake, Leases, Outbox
+from bot.ports.channels import Clock
+from bot.ports.realtime import Leases
+from bot.ports.storage import Inbox, RetentionStore
 from bot.telemetry import count
 
 log = logging.getLogger(__name__)
-AT_ONCE = 64
-PURGE_EVERY = 6 * 3_600.0
+AT_ONCE = 64  # conversations taken over together
+PURGE_EVERY = 6 * 3_600.0  # seconds until the next look for old rows, once there are none
 
 
-class Cases(Protocol):
+class AgentReleases(Protocol):
     async def release_silent(self, before: Instant) -> list[str]:
-        """Cases whose agent has left a customer waiting since `before`, or works no cases any more, go back to the
-        queue; their ids."""
+        """Put cases back into the queue whose agent has kept a customer waiting since `before`, or works no cases any
+        more. Returns their ids. Raises Unavailable."""
         ...
 
 
-class Deliveries(Protocol):
-    async def doubt_orphans(self, age: float) -> int:
-        """Sends whose process died `age` seconds ago stand in doubt; how many."""
+class AbandonedDeliveries(Protocol):
+    async def settle_abandoned(self, offered_age: float, sending_age: float) -> None:
+        """Settle outbox rows that were offered or in sending so many seconds ago, without a result since."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Leftovers:
-    """Where the sweeper looks."""
+class SweepTimings:
+    """All in seconds."""
 
-    intake: Intake
-    outbox: Outbox
-    cases: Cases
-    housekeeping: Housekeeping
-    deliveries: Deliveries
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long things may lie, in seconds, and how often to look."""
-
-    silent_agent: float
-    every: float = 1.0
-    offer: float = 20.0
-    sending: float = 60.0
+    agent_timeout: float  # until a claimed case without an answer goes back to the queue
+    interval: float = 1.0  # between two sweeps
+    offer_timeout: float = 20.0  # until an offered reply that no repeat asked for is settled
+    send_timeout: float = 60.0  # until a send without a result is taken for its process's death
 
 
 class Sweeper:
-    """Runs in every process; one of them, by lease, does the work at a time."""
+    """Runs in every process; the one that holds the lease sweeps."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - every argument is a part that is built elsewhere
         self,
-        left: Leftovers,
-        patience: Patience,
+        *,
+        inbox: Inbox,
+        cases: AgentReleases,
+        retention: RetentionStore,
+        deliveries: AbandonedDeliveries,
         clock: Clock,
-        resume: Callable[[str], Awaitable[None]],
-        released: Callable[[str], None],
+        timings: SweepTimings,
+        resume: Callable[[str], Awaitable[None]],  # runs the turns of a conversation whose lease is ours
+        notify_released: Callable[[str], None],  # called with the id of each case that went back to the queue
     ) -> None:
-        self._left = left
-        self._patience = patience
-        self._clock = clock
-        self._resume = resume
-        self._released = released
+        self._inbox, self._cases, self._retention, self._deliveries = inbox, cases, retention, deliveries
+        self._clock, self._timings = clock, timings
+        self._resume, self._notify_released = resume, notify_released
         self._purged_at = 0.0
 
     async def run(self, leases: Leases) -> None:
-        """Sweep until cancelled. The outermost loop: a sweep that fails is reported, and the next one tries again."""
+        """Sweep until cancelled."""
         while True:
-            await asyncio.sleep(self._patience.every)
-            if not await leases.hold("sweeper", self._patience.every * 5):
+            await asyncio.sleep(self._timings.interval)
+            # The lease lasts for several sweeps: a slow one does not lose it, and a dead process is soon replaced.
+            if not await leases.hold("sweeper", self._timings.interval * 5):
                 continue
             try:
                 await self.sweep()
             except Unavailable:
                 log.warning("the database cannot be reached; the sweeper tries again later")
-            except Exception:
+            except Exception:  # a defect in one of the steps must not end the loop
                 log.exception("a sweep failed; it is tried again later")
 
     async def sweep(self) -> None:
-        """Look once at everything that may have been left over."""
-        await self._outbox()
-        await self._take_up()
-        for case_id in await self._left.cases.release_silent(self._clock.now() - self._patience.silent_agent):
-            self._released(case_id)
+        """Do every step once. Raises Unavailable."""
+        await self._deliveries.settle_abandoned(self._timings.offer_timeout, self._timings.send_timeout)
+        await self._resume_conversations()
+        for case_id in await self._cases.release_silent(self._clock.now() - self._timings.agent_timeout):
+            self._notify_released(case_id)
         await self._purge()
 
-    async def _take_up(self) -> None:
-        """Each conversation once: one that fails again keeps its lease, so this ends."""
-        while taken := await self._left.intake.take_up(AT_ONCE):
-            for _ in taken:
-                count("taken_up")
+    async def _resume_conversations(self) -> None:
+        """Run the turns of conversations whose lease has run out. It ends: one that fails keeps its new lease."""
+        while taken := await self._inbox.claim_abandoned(AT_ONCE):
+            count("taken_up", len(taken))
             await asyncio.gather(*(self._resume(conversation_id) for conversation_id in taken))
 
-    async def _outbox(self) -> None:
-        await self._left.outbox.close_offers(self._patience.offer)
-        await self._left.deliveries.doubt_orphans(self._patience.sending)
-
     async def _purge(self) -> None:
-        """A little in each sweep, so that nothing else waits; once nothing is due, not again for hours."""
+        """Delete some expired rows in each sweep: small transactions, so that no message waits behind them."""
         now = self._clock.now()
         if now - self._purged_at < PURGE_EVERY:
             return
-        gone = await self._left.housekeeping.purge(now)
-        if gone:
-            count("purged", sum(gone.values()))
+        purged = await self._retention.purge(now)
+        if purged:
+            count("purged", sum(purged.values()))
         else:
             self._purged_at = now

@@ -19,7 +19,7 @@ HEAD = """# Licences of what is installed 所安装软件的许可证
 What `requirements.lock` installs to run Yingda, with the licence that each package names in its metadata. Made by
 `make licences`; a test compares it with what is installed. Tests and benches install more (`requirements-dev.lock`),
 which no deployment needs. Yingda itself is under the Apache License 2.0. Two kinds ask for a look before you pass a
-copy on: zhconv (GPL 2.0 or later) and psycopg (LGPL 3.0), which are used as they are, installed beside Yingda.
+copy on: zhconv (GPL 2.0 or later) and psycopg (LGPL 3.0), which are used as they are, installed next to Yingda.
 运行应答所安装的软件包及其许可证，由 `make licences` 生成。
 
 | package | licence |

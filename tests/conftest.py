@@ -1,4 +1,4 @@
-"""The record on every backend, living by the test's own clock."""
+"""Fixtures for all tests: databases, a movable clock, the shipped edition, a shop and a running product."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ import fcntl
 import hashlib
 import logging
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ground import REDIS, MovableClock, missing, postgres_schema
 from hypothesis import HealthCheck, settings
-from shop import OPEN_MONDAY, ROOT, Shop, deployment_in
+from support.fast_setup import create_tables
+from support.paths import ROOT
+from support.running_product import Product, started
+from support.services import REDIS, MovableClock, missing, postgres_schema
+from support.shop import OPEN_MONDAY, Shop, deployment_in
 
+from bot.app.channels import CHANNELS
+from bot.intents.classifier.training import train
 from bot.intents.skills import SKILLS
-from bot.intents.understanding.training import train
 from bot.knowledge.editions import Edition
 from bot.knowledge.entries import load
-from bot.stores.record.database import Database
-from bot.stores.record.tables import metadata
+from bot.stores.sql.database import Database
 
 __all__ = ["REDIS", "MovableClock", "missing"]
 
@@ -32,19 +36,22 @@ settings.register_profile("search", settings.get_profile("steady"), derandomize=
 settings.load_profile("steady")
 
 
+# A warning may be about nothing but a slow machine (Redis was late); a process that ended is never that.
+TROUBLE = re.compile(r"^.*(?:ERROR|CRITICAL|Traceback|WARNING supervisor).*$", re.MULTILINE)
+
 ROOMY = 4 * 2**30  # bytes; with what passed thrown away at once, a whole run needs less than half of it
 IN_MEMORY = Path("/dev/shm")
 
 
 def pytest_configure() -> None:
-    """Folders of tests lie in memory where it has the room: SQLite waits for the disk at every commit, and thousands of
-    commits for nothing. No test pulls a plug."""
+    """Put temporary folders in memory if there is space: SQLite waits for the disk at every commit, and no test cuts
+    the power."""
     if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ROOMY:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first: whoever began one at the end would keep everybody else waiting."""
+    """Long files first: a worker that begins one at the end would keep the others waiting."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
@@ -58,13 +65,13 @@ def own_configuration() -> Iterator[None]:
     os.environ.pop("YINGDA_CONFIG", None)
     root.handlers[:] = handlers
     root.setLevel(level)
-    for made_quiet in ("bot.stores.nerve", "httpx", "httpcore", "alembic", "urllib3"):
+    for made_quiet in ("bot.stores.redis", "httpx", "httpcore", "alembic", "urllib3"):
         logging.getLogger(made_quiet).setLevel(logging.NOTSET)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def record_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database's URL, once for each kind of record."""
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database, once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'record.sqlite'}"
     else:
@@ -77,13 +84,13 @@ def clock() -> MovableClock:
 
 
 @pytest.fixture
-def database(record_url: str, clock: MovableClock) -> Iterator[Database]:
-    """A record with its tables, on SQLite and on PostgreSQL, that lives by the test's clock."""
-    record = Database(record_url, clock.now)
-    with record.engine.begin() as connection:
-        metadata.create_all(connection)
-    yield record
-    record.close()
+def database(database_url: str, clock: MovableClock) -> Iterator[Database]:
+    """A database with its tables, on SQLite and on PostgreSQL, whose time is the test's clock."""
+    opened = Database(database_url, clock.now)
+    with opened.engine.begin() as connection:
+        create_tables(connection)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")
@@ -102,9 +109,9 @@ def shipped_edition(request: pytest.FixtureRequest) -> tuple[str, bytes]:
 
 
 def _trained() -> bytes:
-    base = load(ROOT / "knowledge_base", SKILLS)
+    base = load(ROOT / "knowledge_base", SKILLS, CHANNELS)
     trained = train(base, 0.95)
-    edition = Edition(0, base.entries, base.phrases, trained.thresholds, confusions=trained.confusions)
+    edition = Edition.unpublished(base, trained.thresholds, confusions=trained.confusions)
     content = edition.to_json().encode()
     return len(content).to_bytes(4) + content + trained.model
 
@@ -112,15 +119,25 @@ def _trained() -> bytes:
 def _made_of() -> str:
     """A name for everything that goes into the shipped edition."""
     files = [*(ROOT / "knowledge_base").rglob("*.yaml"), *(ROOT / "bot/knowledge").rglob("*.py")]
-    files += [ROOT / "bot/folding.py", ROOT / "bot/wording.py"]
-    files += [path for path in (ROOT / "bot/intents/understanding").rglob("*") if path.suffix in {".py", ".yaml"}]
+    files += [ROOT / "bot/text/folding.py", ROOT / "bot/text/__init__.py"]
+    files += [path for path in (ROOT / "bot/intents/classifier").rglob("*") if path.suffix in {".py", ".yaml"}]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in sorted(files))).hexdigest()[:24]
 
 
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory, shipped_edition: tuple[str, bytes]) -> Iterator[Product]:
+    """`yingda run` for the tests of a module. It must log no error, lose no process and end with code 0."""
+    with started(tmp_path_factory.mktemp("product"), shipped_edition) as running:
+        yield running
+        code = running.stop()
+        assert TROUBLE.findall(running.told()) == []
+        assert code == 0
+
+
 @pytest.fixture
-def shop(record_url: str, tmp_path: Path, shipped_edition: tuple[str, bytes]) -> Iterator[Shop]:
+def shop(database_url: str, tmp_path: Path, shipped_edition: tuple[str, bytes]) -> Iterator[Shop]:
     """A brand with its accounts open on a Monday noon, on SQLite and on PostgreSQL."""
     clock = MovableClock(OPEN_MONDAY)
-    opened = Shop(deployment_in(tmp_path), Database(record_url, clock.now), clock, shipped_edition)
+    opened = Shop(deployment_in(tmp_path), Database(database_url, clock.now), clock, shipped_edition)
     yield opened
     opened.close()

@@ -1,1 +1,1 @@
-"""Hostile requests, honest traffic beside them, and what a running Yingda makes of both."""
+"""Hostile requests, honest traffic, and the responses of a running Yingda to both."""

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from attack.targets import Target
-from bot.simulators.wechat.account import SimulatedAccount
-from bot.simulators.wechat.crypto import Vault, signature
-from bot.simulators.wechat.envelope import Envelopes
-from bot.simulators.wechat.utterances import text
+from bot.simulators.wechat.actions import text
+from bot.simulators.wechat.envelopes import Envelopes, MessageCipher, signature
+from bot.simulators.wechat.state import SimulatedAccount
 
 CONTROLS = "\x00\x01\x02\x08\x0b\x1d\x1f\x7f\x85\u200b\u202e\ufffe\ud800"
 ODD = ("[", "http://[", "//[", "null", "http://evil.example", "http://127.0.0.1:99999", "\\", "%", "a" * 3000, "é", "")
@@ -46,7 +45,7 @@ class Attacks:
         if target.wechat is not None:
             self._path, self._account = target.wechat
             self._envelopes = Envelopes(self._account)
-            self._vault = Vault(self._account.encoding_aes_key, self._account.app_id)
+            self._cipher = MessageCipher(self._account.encoding_aes_key, self._account.app_id)
             makers += [self._wechat_forged, self._wechat_signed]
         if target.x is not None:
             makers += [self._x_forged, self._x_signed, self._x_challenge]
@@ -98,7 +97,7 @@ class Attacks:
                 f"<xml>{head}<MsgType>text</MsgType><Content>{'茶' * 15_000}</Content><MsgId>{number}</MsgId></xml>",
             )
         ).encode("utf-8", "surrogatepass")
-        query, body = _sealed(self._account, self._vault, plain, chance)
+        query, body = _sealed(self._account, self._cipher, plain, chance)
         return Attack("wechat signed junk", self._post(f"{self._path}?{urlencode(query)}", body))
 
     # X
@@ -225,13 +224,13 @@ class Attacks:
 
 
 def _sealed(
-    account: SimulatedAccount, vault: Vault, plain: bytes, chance: random.Random
+    account: SimulatedAccount, cipher: MessageCipher, plain: bytes, chance: random.Random
 ) -> tuple[dict[str, str], bytes]:
     """The query and body of a push that holds any bytes, signed as the account's mode asks."""
     timestamp, nonce = str(int(time.time())), str(chance.randrange(10**10))
     query = {"signature": signature(account.token, timestamp, nonce), "timestamp": timestamp, "nonce": nonce}
     if account.mode == "plain":
         return query, plain
-    sealed = vault.seal(plain)
+    sealed = cipher.encrypt(plain)
     query |= {"encrypt_type": "aes", "msg_signature": signature(account.token, timestamp, nonce, sealed)}
     return query, f"<xml><ToUserName>gh_hostile</ToUserName><Encrypt>{sealed}</Encrypt></xml>".encode()

@@ -18,8 +18,8 @@ import psutil
 from bot.channels.twitter.settings import TwitterSettings
 from bot.channels.wechat.settings import WeChatSettings
 from bot.config import load
-from bot.services.loopback import free_port
-from bot.simulators.wechat.account import SimulatedAccount
+from bot.process.sockets import free_port
+from bot.simulators.wechat.state import SimulatedAccount
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).parents[2]

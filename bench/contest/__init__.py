@@ -1,1 +1,1 @@
-"""A contest between servers that answer WeChat followers in safe mode: who takes part, who writes, who counts."""
+"""A comparison of servers that answer WeChat followers in safe mode: servers, load and counting."""

@@ -1,4 +1,4 @@
-"""How soon X's limits let everything be answered: what a run is measured against."""
+"""The earliest time at which X's limits allow all answers: the baseline of a run."""
 
 from __future__ import annotations
 

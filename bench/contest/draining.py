@@ -1,4 +1,4 @@
-"""A crowd at the simulated X and one account that answers it, on one moved clock, with kills on the way."""
+"""A crowd at the simulated X and one account that answers it, on one simulated clock, with kills."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from bot.simulators.serving import guest
-from bot.simulators.twitter import Platform, SimulatedApp, ready
-from bot.tether import tethered
+from bot.process.parent_death import die_with_parent
+from bot.simulators.server import serving
+from bot.simulators.twitter import Platform, SimulatedApp, application
 from contest.fates import Books
 from contest.killing import Blow, Killing
 from contest.moved import SharedClock
 
 BENCH = Path(__file__).parent.parent
 STUCK = 60.0  # real seconds without a rest after which something is wrong
-RESTART = 3.0  # seconds of the moved clock until another process stands there
+RESTART = 3.0  # seconds of the simulated clock until another process runs
 A_MINUTE = 60.0
 APP = SimulatedApp(
     user_id="1700000000000000002",
@@ -57,7 +57,7 @@ class Process:
     def start(self) -> None:
         path = os.pathsep.join([str(BENCH), str(BENCH.parent), os.environ.get("PYTHONPATH", "")])
         environment = os.environ | {"PYTHONPATH": path, "PYTHONWARNINGS": "ignore"}
-        self._child = subprocess.Popen(tethered(self._argv), env=environment, stderr=self._log)
+        self._child = subprocess.Popen(die_with_parent(self._argv), env=environment, stderr=self._log)
 
     def kill(self) -> None:
         self.kills += self._child is not None
@@ -78,7 +78,7 @@ class Process:
 
 
 class Draining:
-    """Moves the clock on to whenever anything may happen, until everything that was written has met its fate."""
+    """Moves the clock to the next possible event, until every message has its outcome."""
 
     def __init__(self, platform: Platform, clock: SharedClock, process: Process, books: Books, look: float) -> None:
         self._platform, self._clock, self._process, self._books, self._look = platform, clock, process, books, look
@@ -87,7 +87,7 @@ class Draining:
         self.began = 0.0
 
     async def run(self, crowd: Crowd, longest: float) -> None:
-        """Until nothing is left to do. longest: seconds of the moved clock after which it ends anyway."""
+        """Until nothing is left to do. longest: seconds of the simulated clock after which it ends anyway."""
         self._process.start()
         while self._books.looked() < 2:
             await self._rest()
@@ -108,12 +108,12 @@ class Draining:
     def _write(self, texts: Sequence[str]) -> None:
         for number, text in enumerate(texts):
             someone = self._platform.person(f"writes_{number}")
-            self.writers[self._platform.writes(someone.id, text).id] = someone.id
+            self.writers[self._platform.send_direct_message(someone.id, text).id] = someone.id
 
     def _post(self, texts: Sequence[str]) -> None:
         for text in texts:
             someone = self._platform.person(f"mentions_{len(self.mentions)}")
-            self.mentions.append(self._platform.posts(someone.id, f"@{APP.username} {text}").id)
+            self.mentions.append(self._platform.create_post(someone.id, f"@{APP.username} {text}").id)
 
     async def _rest(self) -> None:
         """Until the process has nothing to do before the clock moves; another one is started if it was killed."""
@@ -126,8 +126,8 @@ class Draining:
                 await asyncio.sleep(0.0005)
 
     def _next(self, arrival: float | None, expected: int) -> float | None:
-        """When something may happen next: what the record has to do, the end of a limit, somebody writing, a look.
-        None if nothing will."""
+        """The next possible event: due work in the database, the end of a limit, a new message, a poll. None if there
+        is none."""
         now, undone = self._clock.now(), self._books.undone()
         if arrival is None and not undone.moments and self._books.accepted() >= expected:
             return None
@@ -139,7 +139,7 @@ class Draining:
     def _next_look(self) -> float:
         """By what was asked of X; a look that is not there when it was due is looked for again and again."""
         now = self._clock.now()
-        asked = [call.at for call in self._platform.tally.calls if call.what.startswith("GET")]
+        asked = [call.at for call in self._platform.request_log.calls if call.what.startswith("GET")]
         due = max(asked, default=now) + self._look
         return due if due > now else now + 1.0
 
@@ -147,9 +147,9 @@ class Draining:
 @asynccontextmanager
 async def served(platform: Platform, blows: list[Blow], process: Process, port: int) -> AsyncIterator[None]:
     """The platform, whose requests the process may not survive."""
-    simulator = ready(platform)
+    simulator = application(platform)
     deadly = replace(simulator, app=Killing(simulator.app, blows, process.kill))
-    async with guest(deadly, port=port):
+    async with serving(deadly, port=port):
         yield
 
 

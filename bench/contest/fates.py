@@ -1,4 +1,4 @@
-"""What the record of a responder says while it is at work, and what became of every message in the end."""
+"""Reads a responder's database while it works, and the outcome of every message at the end."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, create_engine, func, select
 
-from bot.stores.record.tables import OPEN, conversations, cursors, messages, outbox, quotas, receipts
+from bot.stores.sql.schema import OPEN, conversations, cursors, messages, outbox, quotas, receipts
 
-SENDING = 60.0  # seconds after which what was being sent stands in doubt (config.Timings)
+SENDING = 60.0  # seconds after which an unfinished send is in doubt (config.Timings)
 _UNHANDLED = conversations.c.inbound_seq > conversations.c.handled_seq
 
 
@@ -24,7 +24,7 @@ class Undone:
 
 
 class Books:
-    """The record, read by somebody who only looks."""
+    """Read-only access to the database."""
 
     def __init__(self, url: str) -> None:
         self._engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))

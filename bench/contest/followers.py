@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bot.app.channels import CHANNELS
 from bot.intents.skills import SKILLS
 from bot.knowledge.entries import load
 
@@ -34,7 +35,7 @@ class Said:
 
 def questions(knowledge_base: Path) -> list[tuple[str, str]]:
     """(language, example) of every entry with an answer; not what at once leads to a person or into a dialogue."""
-    entries = load(knowledge_base, SKILLS).entries.values()
+    entries = load(knowledge_base, SKILLS, CHANNELS).entries.values()
     plain = [entry for entry in entries if entry.answers and not entry.skill and entry.handoff == "never"]
     asked = [entry for entry in plain if not entry.signal and not entry.small_talk]
     return [
@@ -91,7 +92,7 @@ class Crowds:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """`follows` comes first, as WeChat demands of whoever wants to write."""
+    """`follows` comes first: WeChat lets only followers write."""
 
     name: str
     mix: Mix

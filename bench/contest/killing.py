@@ -15,8 +15,8 @@ SOON = 0.03  # real seconds in which what follows an answer is written down
 
 @dataclass(frozen=True, slots=True)
 class Blow:
-    """The request at which to kill, counted from 1. way: before it is heard, when it has been done but nobody has been
-    told, or up to `after` seconds after its answer."""
+    """The request at which to kill, counted from 1. way: before it is received, after it was carried out but before the
+    answer, or up to `after` seconds after the answer."""
 
     request: int
     way: str

@@ -14,9 +14,9 @@ from urllib.parse import urlencode
 
 import uvloop
 
-from bot.simulators.wechat.account import SimulatedAccount
-from bot.simulators.wechat.envelope import Envelopes
-from bot.simulators.wechat.utterances import follow, text
+from bot.simulators.wechat.actions import follow, text
+from bot.simulators.wechat.envelopes import Envelopes
+from bot.simulators.wechat.state import SimulatedAccount
 from contest.account import APP_ID, ENCODING_AES_KEY, ORIGINAL_ID, TOKEN
 from contest.followers import Said
 

@@ -1,6 +1,6 @@
 """One clock for several processes, and an event loop that lives by it: days pass as fast as the work in them is done.
 
-The clock is two numbers in a file that every process has mapped. Whoever owns it moves it; whoever lives by it tells
+The clock is two numbers in a file that every process has mapped. Its owner moves it; a process that lives by it tells
 how long it would sleep now, and sleeps until the clock has been moved there.
 """
 

@@ -1,4 +1,4 @@
-"""What others would build: WeRoBot on waitress, and a bare route. `python -m contest.peers NAME --fd N --folder DIR`
+"""The servers to compare with: WeRoBot on waitress, a bare route. `python -m contest.peers NAME --fd N --folder DIR`
 
 They answer from a few keywords, as WeRoBot's users write it. None of them keeps what was said, knows repeats, keeps
 order, understands wording or hands over to a person; the session only counts a follower's messages.
@@ -30,7 +30,7 @@ def answer(text: str) -> str:
     return next((said for word, said in ANSWERS.items() if word in text), OTHERWISE)
 
 
-def werobot(door: socket.socket, folder: Path, *, session: bool) -> None:
+def werobot(listener: socket.socket, folder: Path, *, session: bool) -> None:
     """WeRoBot 1.13.1 as its documentation sets it up, on waitress.
 
     Without memory it has waitress's usual four threads. With its session one: the threads would share one SQLite
@@ -48,7 +48,7 @@ def werobot(door: socket.socket, folder: Path, *, session: bool) -> None:
     else:
         robot.text(lambda message: answer(message.content))
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # else it writes a line for every message that waits
-    serve(robot.wsgi, sockets=[door], _quiet=True, threads=1 if session else 4)
+    serve(robot.wsgi, sockets=[listener], _quiet=True, threads=1 if session else 4)
 
 
 def _remembering(message: Any, session: dict[str, Any]) -> str:
@@ -56,7 +56,7 @@ def _remembering(message: Any, session: dict[str, Any]) -> str:
     return answer(message.content)
 
 
-def bare(door: socket.socket) -> None:
+def bare(listener: socket.socket) -> None:
     """The least that can be done: verify, decrypt, parse, answer, encrypt; plain ASGI on uvloop and httptools."""
     import uvicorn
     from wechatpy import create_reply, parse_message
@@ -83,7 +83,7 @@ def bare(door: socket.socket) -> None:
         await send({"type": "http.response.body", "body": reply})
 
     config = uvicorn.Config(app, http="httptools", loop="uvloop", lifespan="off", access_log=False, log_config=None)
-    uvicorn.Server(config).run(sockets=[door])
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def main() -> None:
@@ -92,11 +92,11 @@ def main() -> None:
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     chosen = parser.parse_args()
-    door = socket.socket(fileno=chosen.fd)
+    listener = socket.socket(fileno=chosen.fd)
     if chosen.name == "bare":
-        bare(door)
+        bare(listener)
     else:
-        werobot(door, chosen.folder, session=chosen.name == "werobot-session")
+        werobot(listener, chosen.folder, session=chosen.name == "werobot-session")
 
 
 if __name__ == "__main__":

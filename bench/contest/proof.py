@@ -1,4 +1,4 @@
-"""What the record says after a run: that every message was accepted once, and answered once or rightly not at all."""
+"""Checks the database after a run: every message was accepted once, and answered once or rightly not at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, create_engine, func, select
 
-from bot.stores.record.tables import conversations, events, identities, messages, outbox, receipts, traces
+from bot.stores.sql.schema import conversations, events, identities, messages, outbox, receipts, traces
 from contest.followers import Crowd
 
 OUTCOMES = ("answered", "asked", "handed_off", "quiet")
@@ -24,9 +24,9 @@ class Account:
     outcomes: dict[str, int]
 
 
-def read(record: str, crowd: Crowd) -> Account:
+def read(database: str, crowd: Crowd) -> Account:
     """Raises AssertionError if anything was lost, doubled or left over."""
-    engine = create_engine(record.replace("postgresql://", "postgresql+psycopg://", 1))
+    engine = create_engine(database.replace("postgresql://", "postgresql+psycopg://", 1))
     try:
         with engine.connect() as connection:
             return _account(connection, crowd)

@@ -2,7 +2,7 @@
 
     python -m contest.responder --config config.yaml --clock clock
 
-What `yingda run`'s workers do beside their pages, assembled in the same way: the poller, the delivery and the sweeper.
+It runs the background work of `yingda run`'s workers, assembled in the same way: poller, delivery and sweeper.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from bot.app import Stand, assemble
+from bot.app.parts import assemble
 from bot.config import Deployment, load
-from bot.stores.nerve import Nerve
-from bot.stores.record.database import Database
+from bot.stores.redis.client import RedisClient
+from bot.stores.sql.database import Database
 from contest.moved import MovedLoop, SharedClock, Threads
 
-NOBODY = "redis://127.0.0.1:1"  # leases of singletons live by the wall's time; there is only one process here
+NO_REDIS = "redis://127.0.0.1:1"  # leases of singletons live by the wall's time; there is only one process here
 
 
 async def live(deployment: Deployment, clock: SharedClock) -> None:
     """Until killed."""
-    database = Database(deployment.config.record_url, clock.now)
-    yingda = assemble(deployment, database, Nerve(NOBODY), Stand(clock))
-    await yingda.shelf.refresh()
-    async with asyncio.TaskGroup() as beside:
-        beside.create_task(yingda.delivery.run())
-        beside.create_task(yingda.sweeper.run(yingda.nerve))
-        beside.create_task(yingda.poller.run(yingda.nerve))
+    database = Database(deployment.config.database_url, clock.now)
+    yingda = assemble(deployment, database, RedisClient(NO_REDIS), clock=clock)
+    await yingda.editions.refresh()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(yingda.delivery.run())
+        tasks.create_task(yingda.sweeper.run(yingda.redis))
+        tasks.create_task(yingda.poller.run(yingda.redis))
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Who takes part: every server its own process, on a socket opened here; ours as `yingda run` starts its workers."""
+"""The servers: each in its own process, on a socket opened here; ours as `yingda run` starts its workers."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ import psutil
 import psycopg
 import yaml
 
-from bot.commands.train import open_record, publish
+from bot.app.storage import open_storage
+from bot.cli.train import publish
 from bot.config import Deployment
 from bot.config import load as load_deployment
-from bot.stores.embedded import EmbeddedValkey
-from bot.stores.record.editions import RecordEditions
-from bot.tether import tethered
+from bot.process.embedded_valkey import EmbeddedValkey
+from bot.process.parent_death import die_with_parent
 from contest.account import APP_ID, ENCODING_AES_KEY, TOKEN
 
 BENCH = Path(__file__).parent.parent
@@ -35,13 +35,13 @@ READY = 60  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running contestant. record: the URL of our record; '' for those who keep none."""
+    """A running server. database: the URL of our database; '' for servers without one."""
 
     name: str
     port: int
     path: str
     process: psutil.Process
-    record: str = ""
+    database: str = ""
 
     def megabytes(self) -> float:
         return float(self.process.memory_info().rss) / 1e6
@@ -55,27 +55,27 @@ class Server:
 def contestants(folder: Path, postgres: str, names: Sequence[str]) -> Iterator[list[Server]]:
     """The chosen servers, running; ours is trained once. `postgres`: URL of a database in which we make a schema."""
     with ExitStack() as stack:
-        nerve = stack.enter_context(EmbeddedValkey(folder))
+        redis = stack.enter_context(EmbeddedValkey(folder))
         trained: tuple[str, bytes] | None = None
         servers = []
         for name in names:
             if name in PEERS:
                 servers.append(stack.enter_context(_peer(name, folder)))
                 continue
-            record = stack.enter_context(schema(postgres)) if name == "yingda-postgres" else ""
-            ready = written_deployment(folder / name, record, SAFE)
+            database = stack.enter_context(schema(postgres)) if name == "yingda-postgres" else ""
+            ready = written_deployment(folder / name, database, SAFE)
             trained = edition_on(ready, trained)
-            servers.append(stack.enter_context(ours(name, ready, nerve)))
+            servers.append(stack.enter_context(ours(name, ready, redis)))
         yield servers
 
 
 @contextmanager
-def ours(name: str, ready: Deployment, nerve: str) -> Iterator[Server]:
+def ours(name: str, ready: Deployment, redis: str) -> Iterator[Server]:
     """A worker of a deployment, as `yingda run` starts it."""
     home = ready.config.var.parent
-    argv = [sys.executable, "-m", "bot", "worker", "--nerve", nerve, "--config", str(home / "config.yaml")]
+    argv = [sys.executable, "-m", "bot", "worker", "--redis", redis, "--config", str(home / "config.yaml")]
     with _started(argv, home) as (port, process):
-        yield Server(name, port, f"/wechat/{ACCOUNT}", process, ready.config.record_url)
+        yield Server(name, port, f"/wechat/{ACCOUNT}", process, ready.config.database_url)
 
 
 @contextmanager
@@ -87,14 +87,14 @@ def _peer(name: str, folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def _started(argv: Sequence[str], home: Path) -> Iterator[tuple[int, psutil.Process]]:
-    with closing(socket.create_server(("127.0.0.1", 0), backlog=2048)) as door:
-        number = door.fileno()
-        command = tethered([*argv, "--fd", str(number)])
+    with closing(socket.create_server(("127.0.0.1", 0), backlog=2048)) as listener:
+        number = listener.fileno()
+        command = die_with_parent([*argv, "--fd", str(number)])
         environment = os.environ | {"PYTHONWARNINGS": "ignore"}
         child = subprocess.Popen(command, cwd=home, env=environment, pass_fds=(number,))
         try:
-            _wait_until_ready(door.getsockname(), child)
-            yield door.getsockname()[1], psutil.Process(child.pid)
+            _wait_until_ready(listener.getsockname(), child)
+            yield listener.getsockname()[1], psutil.Process(child.pid)
         finally:
             child.terminate()
             child.wait(20)
@@ -115,7 +115,7 @@ def _wait_until_ready(address: tuple[str, int], child: subprocess.Popen[bytes]) 
         raise RuntimeError("a server does not answer")
 
 
-# In safe mode; its platform's API is a port that nobody listens on.
+# In safe mode; its platform's API is a closed port.
 SAFE = {
     "name": ACCOUNT,
     "channel": "wechat",
@@ -129,14 +129,14 @@ SAFE = {
 
 
 def written_deployment(
-    home: Path, record: str, account: Mapping[str, object], knowledge_base: Path = KNOWLEDGE_BASE
+    home: Path, database: str, account: Mapping[str, object], knowledge_base: Path = KNOWLEDGE_BASE
 ) -> Deployment:
-    """A live deployment with one account. record: its URL, '' for a file beside it."""
+    """A live deployment with one account. database: its URL, '' for a SQLite file in it."""
     home.mkdir(parents=True, exist_ok=True)
     settings = {
         "mode": "live",
         "secret": "only-for-measuring-on-loopback",
-        "record": record,
+        "database": database,
         "knowledge_base": str(knowledge_base),
         "accounts": [dict(account)],
     }
@@ -146,16 +146,12 @@ def written_deployment(
 
 
 def edition_on(ready: Deployment, trained: tuple[str, bytes] | None) -> tuple[str, bytes]:
-    """Train and publish into the deployment's record; or publish what another record's training gave."""
-    database = open_record(ready)
-    editions = RecordEditions(database)
-    try:
+    """Train and publish into the deployment's database; or publish what was trained for another one."""
+    with open_storage(ready) as storage:
         if trained is None:
-            return asyncio.run(editions.load(publish(ready, database).number))
-        asyncio.run(editions.publish(*trained, "bench", 0))
+            return asyncio.run(storage.editions.load(publish(ready, storage).number))
+        asyncio.run(storage.editions.publish(*trained, "bench", 0))
         return trained
-    finally:
-        database.close()
 
 
 @contextmanager

@@ -135,12 +135,12 @@ def _dressed(way: str, words: str) -> str:
     return way + words if words.startswith(" ") else words + way
 
 
-def write(folder: Path, shelf: Sequence[Item], phrases: Path) -> None:
+def write(folder: Path, items: Sequence[Item], phrases: Path) -> None:
     """As a knowledge base of files with fifty entries each; the phrases are another base's."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "phrases.yaml").write_bytes(phrases.read_bytes())
-    for start in range(0, len(shelf), _PER_TOPIC):
-        name = f"shelf-{start // _PER_TOPIC:03d}"
+    for start in range(0, len(items), _PER_TOPIC):
+        name = f"items-{start // _PER_TOPIC:03d}"
         head = f"topic: {{zh: 第{start}起, en: From {start}}}\nowner: shop\nentries:\n"
-        entries = "\n".join(item.as_yaml() for item in shelf[start : start + _PER_TOPIC])
+        entries = "\n".join(item.as_yaml() for item in items[start : start + _PER_TOPIC])
         (folder / f"{name}.yaml").write_text(head + entries + "\n", encoding="utf-8")

@@ -1,1 +1,1 @@
-"""The desk's rules, without HTTP and without a database: who may move a case, in which order, and what is promised."""
+"""Rules of the agents' desk, without HTTP and database: case transitions, the queue, opening hours, handoff cards."""

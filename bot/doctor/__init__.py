@@ -1,6 +1,6 @@
-"""`yingda doctor`: what is well, what is not, and how to mend it, in plain words."""
+"""`yingda doctor`: checks of a deployment, each with what to do about what is wrong."""
 
-from bot.doctor.examination import Probes, examine
-from bot.doctor.findings import Finding, Grade, Words, told, worst
+from bot.doctor.runner import DoctorDeps, examine
+from bot.ports.findings import Finding, Grade, as_lines, worst_grade
 
-__all__ = ["Finding", "Grade", "Probes", "Words", "examine", "told", "worst"]
+__all__ = ["DoctorDeps", "Finding", "Grade", "as_lines", "examine", "worst_grade"]

@@ -1,1 +1,1 @@
-"""What the bot understands and can do: engines, the policy over them, and the skills."""
+"""Understanding and deciding: the engine, the policy, the knowledge base's answers, and the skills."""

@@ -1,46 +1,47 @@
-"""Answering from the knowledge base: a route through the policy becomes a decision in an editor's words."""
+"""Answers from the knowledge base: turns a route of the policy into a decision with an editor's words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.decisions import Answer, Ask, Decision, HandOff, Turn
-from bot.intents.policy import DidYouMean, Over, Route, Say, Use, dissatisfied
+from bot.domain.decisions import URGENT, Answer, Ask, Decision, HandOff, Turn
+from bot.domain.messages import Audience, Reason
+from bot.intents.policy import DidYouMean, Route, SayEntry, ToPerson, UseSkill, dissatisfied
 from bot.knowledge.editions import Edition
-from bot.messages import Audience, Reason
 
 
 def respond(route: Route, edition: Edition, turn: Turn, channel: str) -> Decision:
-    """The decision for every route but a skill's own."""
+    """The decision for a route. A skill's route only reaches this if this release lacks the skill: a hand-off."""
     match route:
-        case Say():
+        case SayEntry():
             return _answer(route, edition, turn, channel)
         case DidYouMean():
             return _ask(route, edition, turn)
-        case Over():
+        case ToPerson():
             words = edition.answer(route.entry, turn.language, channel, turn.now) or ""
-            return HandOff(route.reason, route.entry, route.confidence, text=words)
+            urgent = URGENT if route.reason is Reason.ANGER else 0
+            return HandOff(route.reason, route.entry, route.confidence, priority=urgent, text=words)
     return HandOff(Reason.UNSURE, route.entry, route.confidence, detail="no_such_skill")
 
 
-def _answer(route: Say, edition: Edition, turn: Turn, channel: str) -> Decision:
+def _answer(route: SayEntry, edition: Edition, turn: Turn, channel: str) -> Decision:
     wordings = edition.wordings(route.entry, turn.language, channel, turn.now)
-    if not wordings:  # it was true once
+    if not wordings:  # outside the entry's dates of validity
         return HandOff(Reason.UNSURE, route.entry, route.confidence, detail="not_valid_now")
     text, *variants = wordings
-    slots = _memory(route, edition, turn)
+    slots = _slots_after(route, edition, turn)
     return Answer(text, route.entry, route.confidence, slots=slots, variants=tuple(variants))
 
 
 def respond_to_each(
-    routes: Sequence[Say | Use], looked_up: Mapping[str, Answer], edition: Edition, turn: Turn, channel: str
+    routes: Sequence[SayEntry | UseSkill], answers: Mapping[str, Answer], edition: Edition, turn: Turn, channel: str
 ) -> Answer | None:
-    """One answer to several questions, as sure as the least sure of them; None if an entry is not valid now, or a skill
-    has more to do than to say something. looked_up: what skills say, by entry."""
+    """One answer to several questions, with the confidence of the least sure one. None if an entry is not valid now, or
+    a skill does more than say something. answers: the skills' answers, by entry."""
     each = [
-        _said(looked_up.get(route.entry))
-        if isinstance(route, Use)
+        _text_of(answers.get(route.entry))
+        if isinstance(route, UseSkill)
         else edition.wordings(route.entry, turn.language, channel, turn.now)
         for route in routes
     ]
@@ -48,32 +49,28 @@ def respond_to_each(
         return None
     first, *others = routes
     words, *variants = _joined(each)
-    private = any(answer.audience is Audience.PRIVATE for answer in looked_up.values())
+    answered = [route for route in routes if isinstance(route, SayEntry)]
+    private = any(answer.audience is Audience.PRIVATE for answer in answers.values())
     return Answer(
         words,
         first.entry,
         min(route.confidence for route in routes),
         Audience.PRIVATE if private else Audience.ANYONE,
-        slots=_memory_of_each(routes, edition, turn),
-        also=tuple(route.entry for route in others),
+        slots=_slots_after(answered[-1], edition, turn) if answered else _kept_slots(turn),
+        more_entries=tuple(route.entry for route in others),
         variants=tuple(variants),
     )
 
 
-def _said(answer: Answer | None) -> tuple[str, ...]:
-    """What a skill says, if that is all it does."""
+def _text_of(answer: Answer | None) -> tuple[str, ...]:
+    """A skill's text as its only wording; () if it does anything else."""
     if answer is None or answer.effects or answer.changes or answer.slots:
         return ()
     return (answer.text,)
 
 
-def _memory_of_each(routes: Sequence[Say | Use], edition: Edition, turn: Turn) -> Mapping[str, Any]:
-    said = [route for route in routes if isinstance(route, Say)]
-    return _memory(said[-1], edition, turn) if said else _kept(turn)
-
-
 def _joined(each: Sequence[Sequence[str]]) -> list[str]:
-    """As many wordings of several answers as the richest has; who has fewer begins again."""
+    """The answers joined: as many wordings as the answer with the most has; the others repeat theirs."""
     most = max(map(len, each))
     return ["\n\n".join(wordings[place % len(wordings)] for wordings in each) for place in range(most)]
 
@@ -81,17 +78,17 @@ def _joined(each: Sequence[Sequence[str]]) -> list[str]:
 def _ask(route: DidYouMean, edition: Edition, turn: Turn) -> Ask:
     lines = (f"{number}. {edition.title(choice, turn.language)}" for number, choice in enumerate(route.choices, 1))
     question = edition.phrase("ask.did_you_mean", turn.language, choices="\n".join(lines))
-    slots = {**_kept(turn), "choices": list(route.choices), "asked": 1}
+    slots = {**_kept_slots(turn), "choices": list(route.choices), "asked": 1}
     return Ask(question, confidence=route.confidence, choices=route.choices, slots=slots)
 
 
-def _memory(route: Say, edition: Edition, turn: Turn) -> Mapping[str, Any]:
-    """What the next turn should know: what this one was about, and whether the customer grows impatient."""
+def _slots_after(route: SayEntry, edition: Edition, turn: Turn) -> Mapping[str, Any]:
+    """The slots after an answer: its entry, for follow-ups, and the number of dissatisfied turns."""
     if edition.entries[route.entry].signal == "dissatisfied":
-        return {**_kept(turn), "dissatisfied": dissatisfied(turn)}
-    return {**_kept(turn), "last_intent": route.entry}
+        return {**_kept_slots(turn), "dissatisfied": dissatisfied(turn)}
+    return {**_kept_slots(turn), "last_intent": route.entry}
 
 
-def _kept(turn: Turn) -> dict[str, Any]:
+def _kept_slots(turn: Turn) -> dict[str, Any]:
     slots = turn.conversation.slots
     return {name: slots[name] for name in ("last_intent", "dissatisfied") if name in slots}

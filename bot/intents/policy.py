@@ -1,4 +1,7 @@
-"""From what was understood to what is done about it. Pure; the thresholds are the edition's promise."""
+"""From an understanding to a route: answer, use a skill, ask back, or hand off. Pure.
+
+The thresholds belong to the edition: training chose them so that answers have the configured precision.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,19 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TypeAlias
 
-from bot.decisions import Candidate, Turn, Understanding
-from bot.folding import LONGEST, folded
+from bot.domain.decisions import Candidate, Turn, Understanding
+from bot.domain.messages import Reason
 from bot.knowledge.editions import Edition
 from bot.knowledge.entries import Entry
-from bot.knowledge.sameness import same_form
-from bot.messages import Reason
+from bot.knowledge.similarity import same_form
+from bot.text.folding import LONGEST, folded
 
 MOST_CHOICES = 3
-PATIENCE = 2  # dissatisfied turns until a person takes over
+MAX_DISSATISFIED = 2  # dissatisfied turns until a person takes over
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class SayEntry:
     """Give the entry's answer."""
 
     entry: str
@@ -28,7 +31,7 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class UseSkill:
     """Let a skill answer."""
 
     skill: str
@@ -45,7 +48,7 @@ class DidYouMean:
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class ToPerson:
     """A person takes over."""
 
     reason: Reason
@@ -53,9 +56,9 @@ class Over:
     confidence: float | None = None
 
 
-Route: TypeAlias = Say | Use | DidYouMean | Over
+Route: TypeAlias = SayEntry | UseSkill | DidYouMean | ToPerson
 _ORDINALS = {"first": "1", "second": "2", "third": "3", "one": "1", "two": "2", "three": "3"}
-_CHOSEN = re.compile(  # as `folded` leaves it
+_CHOSEN = re.compile(  # matched against `folded` text: half-width, lower case, simplified
     r"(?:我?(?:选择?|要|想要|问的是|是))?第?(?:the )?(?:(?:number|option|no|choice) )?"
     rf"(?P<which>[0-9]|{'|'.join(_ORDINALS)})(?:[个条项种号点]|st|nd|rd)?(?: (?:one|option))?"
 )
@@ -63,52 +66,52 @@ _SIGNALS = {"anger": Reason.ANGER, "person": Reason.ASKED}
 
 
 def decide(understanding: Understanding, edition: Edition, turn: Turn) -> Route:
-    """What to do about a text that a customer wrote to the bot."""
-    chosen = picked(edition, turn)
+    """The route of a text that a customer wrote to the bot."""
+    chosen = chosen_entry(edition, turn)
     if chosen is not None:
-        return _follow(edition.entries[chosen], 1.0, turn)
+        return _route_of_entry(edition.entries[chosen], 1.0, turn)
     known = [one for one in understanding.candidates if one.intent in edition.entries]
     thresholds = edition.thresholds_of(understanding.engine)
     best = known[0] if known and understanding.exact else _best(known, edition, thresholds.ask)
     if best is None:
-        return Over(Reason.UNSURE)
+        return ToPerson(Reason.UNSURE)
     if understanding.exact or best.confidence >= thresholds.answer_for(best.intent):
-        return _follow(edition.entries[best.intent], best.confidence, turn)
+        return _route_of_entry(edition.entries[best.intent], best.confidence, turn)
     if best.confidence >= thresholds.ask and edition.entries[best.intent].signal == "anger":
-        return Over(Reason.ANGER, confidence=best.confidence)  # probably: a person, and soon, but no apology yet
+        return ToPerson(Reason.ANGER, confidence=best.confidence)
     choices = tuple(_worth_asking(known, edition, thresholds.ask, edition.day(turn.now)))
     answered = any(edition.entries[choice].handoff == "never" for choice in choices)
-    if answered and not turn.conversation.slots.get("asked"):  # what only leads to a person need not be asked
+    if answered and not turn.conversation.slots.get("asked"):  # choices that all lead to a person need no question
         return DidYouMean(choices, best.confidence)
-    return Over(Reason.UNSURE, confidence=best.confidence)
+    return ToPerson(Reason.UNSURE, confidence=best.confidence)
 
 
-def decide_each(parts: Sequence[Understanding], edition: Edition, turn: Turn) -> tuple[Say | Use, ...]:
-    """What to answer to several questions in one message: an entry each, if every one is sure and they differ; else
-    nothing, and the message is taken as a whole."""
+def decide_each(parts: Sequence[Understanding], edition: Edition, turn: Turn) -> tuple[SayEntry | UseSkill, ...]:
+    """The routes of several questions in one message. () if one is unsure or small talk, or two have the same entry:
+    the message is understood as a whole then."""
     routes = [decide(part, edition, turn) for part in parts]
-    sure = tuple(route for route in routes if isinstance(route, Say | Use))
+    sure = tuple(route for route in routes if isinstance(route, SayEntry | UseSkill))
     serious = all(not edition.entries[route.entry].small_talk for route in sure)
     different = len({route.entry for route in sure}) == len(routes)
     return sure if len(sure) > 1 and different and serious else ()
 
 
-def _follow(entry: Entry, confidence: float, turn: Turn) -> Route:
-    """What an entry leads to once it is the one that was meant."""
+def _route_of_entry(entry: Entry, confidence: float, turn: Turn) -> Route:
+    """The route of an entry that was meant for sure."""
     if entry.signal in _SIGNALS or entry.handoff == "always":
-        return Over(_SIGNALS.get(entry.signal, Reason.ALWAYS), entry.id, confidence)
-    if entry.signal == "dissatisfied" and dissatisfied(turn) >= PATIENCE:
-        return Over(Reason.DISSATISFIED, entry.id, confidence)
-    return Use(entry.skill, entry.id, confidence) if entry.skill else Say(entry.id, confidence)
+        return ToPerson(_SIGNALS.get(entry.signal, Reason.ALWAYS), entry.id, confidence)
+    if entry.signal == "dissatisfied" and dissatisfied(turn) >= MAX_DISSATISFIED:
+        return ToPerson(Reason.DISSATISFIED, entry.id, confidence)
+    return UseSkill(entry.skill, entry.id, confidence) if entry.skill else SayEntry(entry.id, confidence)
 
 
 def dissatisfied(turn: Turn) -> int:
-    """How many dissatisfied turns there have been, this one counted."""
+    """The number of dissatisfied turns in this conversation, including this one."""
     return int(turn.conversation.slots.get("dissatisfied", 0)) + 1
 
 
 def _best(known: Sequence[Candidate], edition: Edition, ask: float) -> Candidate | None:
-    """The likeliest; small talk only where nothing else comes into question, from the confidence `ask` on."""
+    """The likeliest candidate. Small talk only if no other reaches `ask`: "hello, where is my parcel"."""
     serious = [one for one in known if not edition.entries[one.intent].small_talk]
     if serious and serious[0].confidence >= ask:
         return serious[0]
@@ -116,19 +119,18 @@ def _best(known: Sequence[Candidate], edition: Edition, ask: float) -> Candidate
 
 
 def _worth_asking(known: Sequence[Candidate], edition: Edition, ask: float, today: date) -> Iterator[str]:
-    """At most three entries that may have been meant, and that hold today."""
+    """At most MOST_CHOICES entries with the confidence `ask` or more that are valid today."""
     likely = (one.intent for one in known if one.confidence >= ask and edition.entries[one.intent].valid_on(today))
     serious = [intent for intent in likely if not edition.entries[intent].small_talk]
     yield from serious[:MOST_CHOICES]
 
 
-def picked(edition: Edition, turn: Turn) -> str | None:
-    """The entry picked from what was offered, by its number or title."""
+def chosen_entry(edition: Edition, turn: Turn) -> str | None:
+    """The entry that the text picks from the choices offered in the last turn, by its number or title; else None."""
     choices = [choice for choice in turn.conversation.slots.get("choices", ()) if choice in edition.entries]
-    said = folded(turn.message.text)
-    if not choices or len(said) > LONGEST:
+    if not choices or len(text := folded(turn.message.text)) > LONGEST:
         return None
-    chosen, form = _CHOSEN.fullmatch(said), same_form(said)
+    chosen, form = _CHOSEN.fullmatch(text), same_form(text)
     for number, choice in enumerate(choices, 1):
         titles = {same_form(folded(edition.title(choice, language))) for language in ("zh", "en")}
         if (chosen and str(number) == _ORDINALS.get(chosen["which"], chosen["which"])) or form in titles:

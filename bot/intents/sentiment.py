@@ -1,7 +1,7 @@
-"""How somebody feels who writes about the brand, in Chinese or English: unhappy, happy, or neither.
+"""The sentiment of posts about the brand, in Chinese or English: unhappy, happy or neutral.
 
-Sentence vectors and one linear layer, learned from sentiment.yaml when a process first needs it (a third of a second).
-`bench/sentiment.py` measures it on posts that it did not learn from.
+Multinomial logistic regression on sentence vectors, trained on sentiment.yaml when a process first needs it (a third of
+a second). `bench/sentiment.py` measures it on posts that are not in the training set.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from bot.intents.understanding.descent import Point, lowest
-from bot.intents.understanding.encoder import DIMENSIONS, Vectors, shared_encoder
-from bot.intents.understanding.normalise import plain
-from bot.intents.understanding.surprise import surprise
-from bot.wording import digest
+from bot.intents.classifier.encoder import DIMENSIONS, Vectors, shared_encoder
+from bot.intents.classifier.features import plain
+from bot.intents.classifier.loss_minimisation import Point, cross_entropy, minimise
+from bot.text import truncate
 
 FEELINGS = ("unhappy", "happy", "neutral")
-_PENALTY = 0.2  # the least log loss on the examples themselves, five folds
+_PENALTY = 0.2  # L2; least log loss in five-fold cross-validation of sentiment.yaml
 _ASIDE = re.compile(r"https?://\S+|[@＠]\w+", re.ASCII)
 
 Places: TypeAlias = npt.NDArray[np.intp]
@@ -32,7 +31,7 @@ Places: TypeAlias = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Sentiment:
-    """Probabilities, which add up to 1."""
+    """Probabilities; they add up to 1."""
 
     unhappy: float
     happy: float
@@ -44,37 +43,38 @@ class Sentiment:
         return max(FEELINGS, key=lambda feeling: float(getattr(self, feeling)))
 
 
-def read(texts: Sequence[str]) -> list[Sentiment]:
-    """One sentiment per text. Takes a thread's time: half a millisecond each, the first call half a second more."""
-    scores = _seen(texts) @ _layer()
+def classify(texts: Sequence[str]) -> list[Sentiment]:
+    """One sentiment per text. Blocking: half a millisecond each, and half a second more in the first call."""
+    scores = _features(texts) @ _layer()
     chances = np.exp(scores - scores.max(axis=1, keepdims=True))
     chances /= chances.sum(axis=1, keepdims=True)
     return [Sentiment(*(float(chance) for chance in row)) for row in chances]
 
 
-def _seen(texts: Sequence[str]) -> Vectors:
-    """Sentence vectors and a one. Addresses and names say nothing of how somebody feels."""
-    vectors = shared_encoder().encode([plain(digest(_ASIDE.sub(" ", text))) for text in texts])
+def _features(texts: Sequence[str]) -> Vectors:
+    """Sentence vectors and a constant 1 for the bias, (n, DIMENSIONS + 1). Without addresses and names, which carry no
+    sentiment."""
+    vectors = shared_encoder().encode([plain(truncate(_ASIDE.sub(" ", text))) for text in texts])
     return np.hstack([vectors, np.ones((len(texts), 1), np.float32)])
 
 
 @cache
 def _layer() -> Vectors:
-    """One column per feeling; always the same."""
+    """The trained weights, (DIMENSIONS + 1, feelings). Deterministic."""
     content = yaml.safe_load((resources.files("bot.intents") / "sentiment.yaml").read_text(encoding="utf-8"))
-    told = [
+    examples = [
         (text, FEELINGS.index(name)) for kinds in content.values() for name, texts in kinds.items() for text in texts
     ]
-    seen, felt = _seen([text for text, _ in told]), np.array([feeling for _, feeling in told])
+    vectors, labels = _features([text for text, _ in examples]), np.array([feeling for _, feeling in examples])
     start = np.zeros((DIMENSIONS + 1) * len(FEELINGS), np.float32)
-    return lowest(lambda place: _loss(place[0], seen, felt), start).reshape(DIMENSIONS + 1, len(FEELINGS))
+    return minimise(lambda place: _loss(place[0], vectors, labels), start).reshape(DIMENSIONS + 1, len(FEELINGS))
 
 
-def _loss(flat: Point, seen: Vectors, felt: Places) -> tuple[float, Point]:
-    """The examples' log loss with a penalty on large weights, and its slope."""
+def _loss(flat: Point, vectors: Vectors, labels: Places) -> tuple[float, Point]:
+    """Log loss with an L2 penalty, and its gradient. flat: the weights in one row; vectors: (n, DIMENSIONS + 1)."""
     layer = flat.reshape(-1, len(FEELINGS))
-    lost, chances = surprise(seen @ layer, felt)
-    weights = np.vstack([layer[:-1], np.zeros((1, len(FEELINGS)), np.float32)])  # the last row is the bias
-    slope: Point = np.float32(_PENALTY) * weights
-    slope += seen.T @ chances
-    return float(lost.sum()) + _PENALTY / 2 * float((weights**2).sum()), slope.ravel()
+    losses, score_gradient = cross_entropy(vectors @ layer, labels)
+    weights = np.vstack([layer[:-1], np.zeros((1, len(FEELINGS)), np.float32)])  # the bias has no penalty
+    gradient: Point = np.float32(_PENALTY) * weights
+    gradient += vectors.T @ score_gradient
+    return float(losses.sum()) + _PENALTY / 2 * float((weights**2).sum()), gradient.ravel()

@@ -1,1 +1,1 @@
-"""What the bot may say: entries and phrases that editors write, and the editions they are published in."""
+"""The knowledge base: entries and phrases that editors write, and the editions in which they are published."""

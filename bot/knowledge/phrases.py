@@ -1,49 +1,50 @@
-"""The phrases that code says, with their typed placeholders. Code names them here, editors write them in phrases.yaml.
+"""The phrases that code sends: declared here with typed placeholders, written by editors in phrases.yaml.
 
-Whoever needs a new phrase declares it in `DECLARED`; a knowledge base without it, or with other placeholders, does
-not load. One that came later stands in `OPTIONAL` and may be absent: bases and editions from before go on as they did.
+A phrase in `DECLARED` is required: a knowledge base without it, or with other placeholders, does not load. A phrase
+added later is in `OPTIONAL`, so that existing bases and editions still load.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
 from pydantic import ValidationError
 
-from bot.errors import Mistake
-from bot.files import Page, mistakes_of
+from bot.errors import ConfigProblem
+from bot.i18n import Message, message
 from bot.knowledge.content import LANGUAGES, Bilingual, Language, braces
+from bot.yaml_files import SourceFile, problems_of
 
 Value: TypeAlias = str | int
 Phrases: TypeAlias = Mapping[str, Bilingual]
 
 
 def text(value: Value) -> str:
-    """A word, a date as people read it, a list already joined: said as it is."""
+    """A placeholder for text, such as a formatted date or a joined list."""
     if not isinstance(value, str):
         raise TypeError("this placeholder takes text")
     return value
 
 
 def count(value: Value) -> str:
-    """How many of something: 12,345."""
+    """A placeholder for a number: 12,345."""
     if isinstance(value, str):
         raise TypeError("this placeholder takes a whole number")
     return f"{value:,}"
 
 
 def change(value: Value) -> str:
-    """What came or went: +1,200 or -300."""
+    """A placeholder for a signed number: +1,200 or -300."""
     if isinstance(value, str):
         raise TypeError("this placeholder takes a whole number")
     return f"{value:+,}"
 
 
 Placeholders: TypeAlias = Mapping[str, Callable[[Value], str]]
-NONE: Placeholders = {}
+NONE: Placeholders = {}  # for phrases without placeholders
 
 DECLARED: Mapping[str, Placeholders] = MappingProxyType(
     {
@@ -100,25 +101,25 @@ OPTIONAL: Mapping[str, Placeholders] = MappingProxyType(
         "hours.day_closed": {"day": text, "opens": text},
     }
 )
+# Texts of declared phrases that older knowledge bases and editions lack.
 BUILT_IN: Phrases = MappingProxyType(
     {
         "media.file": Bilingual(zh="文件", en="file"),
         "media.unsupported": Bilingual(zh="消息", en="message"),
     }
 )
-"""What phrases say that a knowledge base, or an edition published before they were declared, may lack."""
-FAMILIES = ("tier.",)  # named by the member system's codes: any number of them, without placeholders
+FAMILIES = ("tier.",)  # prefixes of phrases without placeholders, one for each code of the member system
 
 
 def placeholders(name: str) -> Placeholders | None:
-    """What the phrase of this name takes; None if there is no such phrase."""
+    """The placeholders of a phrase; None if there is no such phrase."""
     return NONE if name.startswith(FAMILIES) else DECLARED.get(name, OPTIONAL.get(name))
 
 
 def render(name: str, wording: str, values: Mapping[str, Value]) -> str:
-    """`wording` with its placeholders filled by `values`, which are said literally whatever they contain.
+    """`wording` with its placeholders replaced by `values`; braces in the values are not interpreted.
 
-    Raises TypeError if the values are not exactly those that `name` declares: a slip of the code, not of an editor.
+    Raises TypeError if the values are not exactly those that phrase `name` declares: an error of the calling code.
     """
     declared = placeholders(name)
     if declared is None:
@@ -133,45 +134,52 @@ def _named(keys: Mapping[str, object]) -> str:
     return ", ".join(sorted(keys)) or "nothing"
 
 
-def read_phrases(page: Page) -> tuple[Phrases, list[Mistake]]:
-    """The phrases on a page and everything that is wrong with them."""
+def read_phrases(page: SourceFile) -> tuple[Phrases, list[ConfigProblem]]:
+    """The phrases of phrases.yaml and all problems with them."""
     content = page.content
     if not isinstance(content, dict):
-        return {}, [page.mistake((), "holds no phrases", "write `name: {zh: ..., en: ...}`, one for each phrase")]
+        return {}, [page.problem((), "knowledge.no_phrases")]
     phrases: dict[str, Bilingual] = {}
-    mistakes = [page.mistake((name,), "is missing", "write it in zh and en") for name in missing(content)]
+    problems = [page.problem((name,), "knowledge.no_phrase") for name in missing(content)]
     for name in content:
-        mistakes += _take(page, name, phrases)
-    return MappingProxyType(phrases), mistakes
+        problems += _take(page, name, phrases)
+    return MappingProxyType(phrases), problems
 
 
 def missing(phrases: Mapping[str, object]) -> list[str]:
-    """The declared phrases that are neither among `phrases` nor built in."""
+    """The names of declared phrases that are neither in `phrases` nor built in."""
     return [name for name in DECLARED if name not in phrases and name not in BUILT_IN]
 
 
-def _take(page: Page, name: str, phrases: dict[str, Bilingual]) -> list[Mistake]:
+def _take(page: SourceFile, name: str, phrases: dict[str, Bilingual]) -> list[ConfigProblem]:
     declared = placeholders(name)
     if declared is None:
-        return [page.mistake((name,), "is no phrase that anything says", "remove it, or check its spelling")]
+        return [page.problem((name,), "knowledge.unknown_phrase")]
     try:
         phrases[name] = phrase = Bilingual.model_validate(page.content[name])
     except ValidationError as problem:
-        return mistakes_of(page, problem, (name,))
+        return problems_of(page, problem, (name,))
     return [
-        mistake
+        problem
         for language in LANGUAGES
-        for mistake in _misplaced(page, (name, language), phrase.said_in(language), declared)
+        for problem in _misplaced(page, (name, language), phrase.in_language(language), declared)
     ]
 
 
-def _misplaced(page: Page, keys: tuple[str, Language], wording: str, declared: Placeholders) -> Iterator[Mistake]:
+def _misplaced(
+    page: SourceFile, keys: tuple[str, Language], wording: str, declared: Placeholders
+) -> Iterator[ConfigProblem]:
     wanted = [f"{{{key}}}" for key in declared]
     found = braces(wording)
-    known = f"use {' and '.join(wanted)}" if wanted else "say it without braces"
     for stray in dict.fromkeys(found):
         if stray not in wanted:
-            yield page.mistake(keys, f"{stray} is no placeholder of this phrase", known)
+            code = "knowledge.phrase_placeholder" if wanted else "knowledge.phrase_without_placeholders"
+            yield page.problem(keys, code, stray=stray, wanted=_all(wanted))
     for absent in wanted:
         if absent not in found:
-            yield page.mistake(keys, f"{absent} is missing", known)
+            yield page.problem(keys, "knowledge.phrase_lacks", absent=absent, wanted=_all(wanted))
+
+
+def _all(names: Sequence[str]) -> str | Message:
+    """The placeholders for a message; no phrase has more than two."""
+    return message("knowledge.both", first=names[0], second=names[1]) if len(names) > 1 else "".join(names)

@@ -1,1 +1,1 @@
-"""The brand's member system, and how a customer becomes known as one of its members."""
+"""The brand's member system, and verifying which member a customer is."""

@@ -1,4 +1,4 @@
-"""The demo's member database: twelve made-up members of Yunshan Tea, with a year of points behind them."""
+"""The demo's member database: twelve fictitious members of Yunshan Tea with a year of points movements."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, event, func, insert, select
 
-from bot.members.schema import gifts, members, point_movements, schema
-from bot.membership import Member
-from bot.messages import Instant
+from bot.domain.members import Member
+from bot.domain.messages import DAY, Instant
+from bot.members.sql import gifts, members, point_movements, schema
 
-_DAY = 86400.0
-_LAPSE = 365  # days after which points lapse
+_EXPIRY = 365  # days after which points expire
 
-# Phones are made up: nothing is ever sent to them but the demo's phone page. +44 7700 900... is kept free for stories.
+# Fictitious phones: messages to them appear only on the demo's phone page. Ofcom reserves +44 7700 900xxx for fiction.
 MEMBERS = (
     Member("m01", "YS100001", "林晓", "13800000001", "spring"),
     Member("m02", "YS100002", "陈安然", "13800000002", "sprout"),
@@ -29,7 +28,7 @@ MEMBERS = (
     Member("m12", "YS100012", "Daniel Ong", "+447700900456", "sprout"),
 )
 
-_WHAT = {
+_MOVEMENT_TITLES = {
     "join": ("入会礼", "Welcome gift"),
     "birthday": ("生日礼", "Birthday gift"),
     "review": ("写评价", "Review"),
@@ -54,7 +53,7 @@ _GIFTS = (
     {"id": "gaiwan", "points": 1500, "name_zh": "德化白瓷盖碗", "name_en": "Dehua white porcelain gaiwan"},
 )
 
-# How many days ago, what came or went, for what.
+# By member: (days ago, points, key in _MOVEMENT_TITLES).
 _MOVEMENTS: dict[str, tuple[tuple[int, int, str], ...]] = {
     "m01": (
         *((344, 420, "longjing"), (210, 380, "set"), (96, 260, "jasmine")),
@@ -89,11 +88,12 @@ _MOVEMENTS: dict[str, tuple[tuple[int, int, str], ...]] = {
 }
 
 
-def demo_members(path: Path, now: Instant) -> str:
-    """Make the database at `path` unless it is there, with movements that end at `now`; its URL."""
+def create_demo_members(path: Path, now: Instant) -> str:
+    """Create the SQLite database at `path` unless it exists, with movements up to `now`. Returns its URL."""
     url = f"sqlite:///{path}"
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": 10})
+    # Two processes may start at once: BEGIN IMMEDIATE lets only one of them fill the database.
     event.listen(engine, "connect", lambda connection, _: setattr(connection, "isolation_level", None))
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     try:
@@ -105,7 +105,7 @@ def demo_members(path: Path, now: Instant) -> str:
 
 
 def fill(connection: Connection, now: Instant) -> None:
-    """Tables and twelve members, unless there are members already."""
+    """Create the tables, and insert the twelve members unless there are members."""
     schema.create_all(connection)
     if connection.execute(select(func.count()).select_from(members)).scalar_one():
         return
@@ -114,19 +114,17 @@ def fill(connection: Connection, now: Instant) -> None:
         [{"id": m.id, "number": m.number, "name": m.name, "phone": m.phone, "tier": m.tier} for m in MEMBERS],
     )
     connection.execute(insert(gifts), list(_GIFTS))
-    connection.execute(insert(point_movements), [row for member in MEMBERS for row in _rows(member.id, now)])
-
-
-def _rows(member_id: str, now: Instant) -> list[dict[str, object]]:
-    return [
+    rows = [
         {
             "id": f"{member_id}-{number:02}",
             "member_id": member_id,
-            "at": now - days * _DAY,
+            "at": now - days * DAY,
             "points": points,
-            "what_zh": _WHAT[what][0],
-            "what_en": _WHAT[what][1],
-            "expires_at": now + (_LAPSE - days) * _DAY if points > 0 else None,
+            "what_zh": _MOVEMENT_TITLES[what][0],
+            "what_en": _MOVEMENT_TITLES[what][1],
+            "expires_at": now + (_EXPIRY - days) * DAY if points > 0 else None,
         }
-        for number, (days, points, what) in enumerate(_MOVEMENTS[member_id])
+        for member_id, movements in _MOVEMENTS.items()
+        for number, (days, points, what) in enumerate(movements)
     ]
+    connection.execute(insert(point_movements), rows)

@@ -1,1 +1,1 @@
-"""Platforms to talk to without the platforms: each acts as its original does, on loopback, against any webhook."""
+"""Simulated platforms: each acts as its original does towards a webhook or a client, on this machine."""

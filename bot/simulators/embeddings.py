@@ -1,4 +1,4 @@
-"""An OpenAI-compatible embeddings endpoint without a model: real answers' shapes, vectors from letters, and faults."""
+"""A simulated OpenAI-compatible embeddings endpoint: vectors computed from letters, responses shaped like OpenAI's."""
 
 from __future__ import annotations
 
@@ -15,50 +15,50 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from bot.simulators.faults import FaultSwitch
-from bot.simulators.serving import Simulator
+from bot.simulators.live import FaultSwitch
+from bot.simulators.server import Simulator
 
-_MOST = 2048  # inputs of one request, as OpenAI allows
+MODEL, DIMENSIONS = "letters-64", 64
+MAX_INPUTS = 2048  # of one request (platform.openai.com/docs/api-reference/embeddings)
 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """slow: seconds before each answer. busy: how many answers are 429, with Retry-After `wait`. broken: how many are
-    500. truncated, shuffled, narrow: JSON that ends in its middle, data in another order, vectors too short."""
+    """Faults of the endpoint."""
 
-    slow: float = 0.0
-    busy: int = 0
-    wait: int = 1
-    broken: int = 0
-    truncated: bool = False
-    shuffled: bool = False
-    narrow: bool = False
+    slow: float = 0.0  # seconds before each answer
+    busy: int = 0  # answers that are 429
+    wait: int = 1  # their Retry-After, in seconds
+    broken: int = 0  # answers that are 500
+    truncated: bool = False  # JSON that breaks off
+    shuffled: bool = False  # data in another order than the inputs
+    narrow: bool = False  # vectors with one dimension too few
 
 
 class EmbeddingsService:
-    """One endpoint with one model. `asked` holds the inputs of each request that was answered."""
+    """One endpoint with one model."""
 
-    def __init__(self, model: str = "letters-64", dimensions: int = 64, key: str = "") -> None:
+    def __init__(self, key: str = "") -> None:
         self.faults: FaultSwitch[Faults] = FaultSwitch(Faults())
-        self.asked: list[list[str]] = []
+        self.asked: list[list[str]] = []  # inputs of each request that was answered
         self.requests = 0
-        self._model = model
-        self._dimensions = dimensions
         self._key = key
 
     def refusal(self, authorization: str, body: Any) -> Response | None:
-        """What OpenAI says to a wrong key, an unknown model, and inputs that are none."""
+        """OpenAI's response to a wrong key, an unknown model or invalid inputs; None for a valid request."""
         if self._key and authorization != f"Bearer {self._key}":
             return _error(401, "Incorrect API key provided.", "invalid_api_key")
-        if not isinstance(body, dict) or body.get("model") != self._model:
+        if not isinstance(body, dict) or body.get("model") != MODEL:
             return _error(404, "The model does not exist or you do not have access to it.", "model_not_found")
         texts = body.get("input")
-        if not isinstance(texts, list) or not 0 < len(texts) <= _MOST or not all(map(_is_input, texts)):
+        if not isinstance(texts, list) or not 0 < len(texts) <= MAX_INPUTS:
+            return _error(400, "'$.input' is invalid.", None)
+        if not all(text and isinstance(text, str) for text in texts):
             return _error(400, "'$.input' is invalid.", None)
         return None
 
     async def fault(self) -> Response | None:
-        """What goes wrong now instead of an answer."""
+        """The response of a fault that is on, after its delay; None if there is none."""
         self.requests += 1
         await asyncio.sleep(self.faults.now.slow)
         if self.faults.take("busy"):
@@ -71,14 +71,14 @@ class EmbeddingsService:
 
     def answer(self, texts: Sequence[str], dimensions: int | None) -> Response:
         self.asked.append(list(texts))
-        now, size = self.faults.now, dimensions or self._dimensions
+        now, size = self.faults.now, dimensions or DIMENSIONS
         data = [
-            {"object": "embedding", "index": place, "embedding": vector(text, size - 1 if now.narrow else size)}
+            {"object": "embedding", "index": place, "embedding": letter_vector(text, size - 1 if now.narrow else size)}
             for place, text in enumerate(texts)
         ]
         tokens = sum(len(text) for text in texts)
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-        content = {"object": "list", "data": data[::-1] if now.shuffled else data, "model": self._model, "usage": usage}
+        content = {"object": "list", "data": data[::-1] if now.shuffled else data, "model": MODEL, "usage": usage}
         if now.truncated:
             return PlainTextResponse(json.dumps(content)[:-40], media_type="application/json")
         return JSONResponse(content)
@@ -93,23 +93,19 @@ def simulator(service: EmbeddingsService) -> Simulator:
         refused = service.refusal(request.headers.get("authorization", ""), body) or await service.fault()
         return refused or service.answer(body["input"], body.get("dimensions"))
 
-    return Simulator(Starlette(routes=[Route("/v1/embeddings", embeddings, methods=["POST"])]), lambda: None)
+    return Simulator(Starlette(routes=[Route("/v1/embeddings", embeddings, methods=["POST"])]))
 
 
-def vector(text: str, dimensions: int) -> list[float]:
-    """A unit vector: texts that share letters and pairs of letters lie near each other."""
+def letter_vector(text: str, dimensions: int) -> list[float]:
+    """A unit vector of hashed letters and pairs of letters: texts that share them are similar."""
     table = [0.0] * dimensions
-    for size in (1, 2):
+    for size in (1, 2):  # feature hashing: a stable hash chooses the dimension, its highest bit the sign
         for start in range(len(text) - size + 1):
             piece = text[start : start + size].casefold().encode()
             number = int.from_bytes(hashlib.blake2b(piece, digest_size=8).digest())
             table[number % dimensions] += 1.0 if number >> 63 else -1.0
     length = math.sqrt(sum(one * one for one in table)) or 1.0
     return [one / length for one in table] if any(table) else [1.0, *table[1:]]
-
-
-def _is_input(text: object) -> bool:
-    return isinstance(text, str) and bool(text)
 
 
 def _error(status: int, message: str, code: str | None) -> Response:

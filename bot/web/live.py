@@ -1,98 +1,94 @@
-"""Telling open pages that something changed. Only ids travel; the page asks for the state again."""
+"""Server-sent events that make open desk pages read again. Only case ids travel, never customer data."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from bot.cases import Session
-from bot.desk.moves import WORKERS
+from bot.desk.transitions import WORKERS
+from bot.domain.cases import Session
+from bot.domain.messages import Instant
 from bot.errors import Unavailable
-from bot.messages import Instant
-from bot.ports import LiveEvents
-from bot.streams import stream
-from bot.web.parts import SiteParts
-from bot.web.sessions import SESSION_COOKIE, Only, parts_of
+from bot.http import stream
+from bot.ports.realtime import LiveEvents
+from bot.web.auth import SESSION_COOKIE, Agent, Parts
+from bot.web.dependencies import SiteParts
 
 TOPIC = "desk"
-LOOK_AGAIN = 2.0
+SESSION_CHECK_INTERVAL = 2.0  # seconds
 router = APIRouter()
 
 
-async def tell(live: LiveEvents, case_id: str) -> None:
-    """Everybody's desk reads again; a page that shows this case reads it again, too."""
+async def notify_desks(live: LiveEvents, case_id: str) -> None:
+    """Make every open desk read its list again, and pages that show this case the case. case_id: '' for no case."""
     await live.publish(TOPIC, json.dumps({"case": case_id}))
 
 
-class Pulse:
-    """When the record last changed, asked at most once a second for all pages of this process together."""
+class ChangePoll:
+    """When the database last changed, queried at most once a second for all pages of this process."""
 
     def __init__(self, parts: SiteParts) -> None:
         self._parts = parts
         self._last: Instant = 0.0
-        self._asked_at: Instant = 0.0
+        self._queried_at: Instant = 0.0
 
     async def last(self) -> Instant:
         now = self._parts.clock.now()
-        if now - self._asked_at >= 1:
-            self._asked_at = now
+        if now - self._queried_at >= 1:
+            self._queried_at = now
             try:
-                self._last = await self._parts.cases.board.pulse()
+                self._last = await self._parts.cases.queries.last_change()
             except Unavailable:
-                return self._last  # the pages keep what they show until the record is back
+                return self._last  # the pages keep what they show until the database is back
         return self._last
 
 
 @router.get("/api/desk/events", response_class=EventSourceResponse)
-async def events(request: Request, session: Annotated[Session, Depends(Only(*WORKERS))]) -> EventSourceResponse:
-    """Server-sent events: `changed` with `{"case": id}` or `{}` whenever something on the desk is not as it was."""
-    parts = parts_of(request)
-    return stream(changes(parts, request.app.state.pulse, Presence(parts, session, SESSION_COOKIE.sent(request))))
+async def events(request: Request, session: Agent, parts: Parts) -> EventSourceResponse:
+    """Stream the event `changed` with `{"case": id}` or `{}` whenever something on the desk changes."""
+    check = SessionCheck(parts, session, SESSION_COOKIE.read(request))
+    return stream(changes(parts, request.app.state.change_poll, check))
 
 
-class Presence:
-    """Whether whoever listens still may: their session may have ended, their role been taken away. Listening alone
-    does not keep a session from growing idle."""
+class SessionCheck:
+    """Whether the session of a listening page is still valid. Listening does not keep a session from becoming idle."""
 
     def __init__(self, parts: SiteParts, session: Session, token: str) -> None:
         self._parts = parts
         self._until = session.until
         self._token = token
-        self._looked_at = parts.clock.now()
+        self._checked_at = parts.clock.now()
 
     async def ended(self) -> bool:
-        """Looked up every other second."""
+        """Whether the session has ended or lost its role. Queries it at most once per SESSION_CHECK_INTERVAL."""
         now = self._parts.clock.now()
         if now >= self._until:
             return True
-        if now - self._looked_at < LOOK_AGAIN:
+        if now - self._checked_at < SESSION_CHECK_INTERVAL:
             return False
-        self._looked_at = now
+        self._checked_at = now
         try:
-            session = await self._parts.staff.by_session(self._token, active=False)
+            session = await self._parts.staff.find_session(self._token, active=False)
         except Unavailable:
-            return False  # nothing can be told either until the record is back
+            return False  # no change can be announced either until the database is back
         return session is None or session.staff.role not in WORKERS
 
 
-async def changes(parts: SiteParts, pulse: Pulse, presence: Presence) -> AsyncGenerator[ServerSentEvent, None]:
-    """What was published, and without the nerve what the record's pulse shows; ends with the session.
-
-    The first event makes a page that was away read everything again: what it missed is not repeated.
-    """
-    seen = await pulse.last()
-    yield _changed("{}")
+async def changes(parts: SiteParts, poll: ChangePoll, session: SessionCheck) -> AsyncGenerator[ServerSentEvent, None]:
+    """Yield an event per change until the session ends: published changes, and those seen only in the database."""
+    seen = await poll.last()
+    yield _changed("{}")  # changes missed before are not repeated, so the page reads everything once
     async for data in parts.live.subscribe(TOPIC):
-        if await presence.ended():
+        if await session.ended():
             return
         if data:
             yield _changed(data)
             continue
-        last = await pulse.last()
+        # '' means that nothing was published for a while: look in the database, for publishing may be broken.
+        last = await poll.last()
         if last != seen:
             seen = last
             yield _changed("{}")

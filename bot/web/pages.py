@@ -1,4 +1,4 @@
-"""HTML pages: templates with the words of the reader's language."""
+"""HTML pages: renders templates with the texts of the reader's language."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from bot.cases import Session
-from bot.web.sessions import parts_of
-from bot.web.words import WORDS, language_of
+from bot.access.cookies import Cookie
+from bot.domain.cases import Session
+from bot.i18n import LANGUAGES, preferred, section
+from bot.web.auth import parts_of
 
 _HERE = Path(__file__).parent
 _TEMPLATES = Environment(
@@ -21,12 +22,17 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+LANGUAGE_COOKIE = Cookie("yingda_language")
 STATIC = _HERE / "static"
 _NOTHING: Mapping[str, object] = {}
 
 
 def reader_language(request: Request) -> str:
-    return language_of(request, parts_of(request).place.language)
+    """'zh' or 'en': the reader's choice, else the browser's preference, else the deployment's language."""
+    chosen = LANGUAGE_COOKIE.read(request)
+    if chosen in LANGUAGES:
+        return chosen
+    return preferred(request.headers.get("accept-language", "")) or parts_of(request).branding.language
 
 
 def page(
@@ -36,12 +42,12 @@ def page(
     more: Mapping[str, object] = _NOTHING,
     status: int = 200,
 ) -> HTMLResponse:
-    """A page in the reader's language. Templates know `words`, `language`, `place`, `session`, `path` and `more`."""
+    """Render a template in the reader's language with `words`, `language`, `branding`, `session`, `path` and `more`."""
     language = reader_language(request)
     text = _TEMPLATES.get_template(template).render(
-        words=WORDS[language],
+        words=section("desk", language),
         language=language,
-        place=parts_of(request).place,
+        branding=parts_of(request).branding,
         session=session,
         path=request.scope["path"],
         more=more,

@@ -1,6 +1,6 @@
-"""What is refused at the desk's door, told to those who run it: counters, a warning a minute, audit rows.
+"""Counts refused requests, and reports them once a minute in the log and the audit trail.
 
-Everything is gathered and written once a minute, so that whoever knocks a thousand times fills neither log nor record.
+Reports are collected for a minute, so that a flood of requests fills neither the log nor the database.
 """
 
 from __future__ import annotations
@@ -10,78 +10,79 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 
-from bot.cases import Deed
+from bot.domain.cases import AuditAction, AuditEntry
+from bot.domain.messages import Instant
 from bot.errors import Unavailable
-from bot.messages import Instant
-from bot.ports import AuditTrail, Clock
-from bot.telemetry import count, counted_here
+from bot.ports.channels import Clock
+from bot.ports.desk import AuditTrail
+from bot.telemetry import Counted, count, process_counters
 
 log = logging.getLogger(__name__)
 MINUTE = 60.0
-FAILED = "login_failed"
-COUNTED = ("turned_away", "refused")
-LOST_WAYS = frozenset({"path", "method"})  # scanners and typing mistakes; counted, and no news
+LOGIN_FAILED: AuditAction = "login_failed"
+COUNTED: tuple[Counted, ...] = ("turned_away", "refused")  # metrics that are logged
+HARMLESS = frozenset({"path", "method"})  # scanners and typing mistakes: counted and not logged
 
 
 class Refusals:
-    """Of one process. Its memory is bounded: kinds are our own codes, and people are staff or nobody."""
+    """The refusals of one process."""
 
     def __init__(self, trail: AuditTrail, clock: Clock) -> None:
         self._trail = trail
         self._clock = clock
-        self._since: dict[tuple[str, str, str], Instant] = {}
-        self._times: Counter[tuple[str, str, str]] = Counter()
-        self._told = _totals()
+        # By staff id, action and kind. Bounded: kinds are our own codes, and staff ids are those of known people.
+        self._since: dict[tuple[str, AuditAction, str], Instant] = {}
+        self._times: Counter[tuple[str, AuditAction, str]] = Counter()
+        self._logged = _totals()
 
-    def note(self, kind: str, action: str = "refused", staff: str = "") -> None:
-        """Something was refused. kind: a code of ours. action: how the audit calls it. staff: an id, '' for a stranger
-        who has said nothing that we know."""
+    def record(self, kind: str, action: AuditAction = "refused", staff: str = "") -> None:
+        """Count a refusal. kind: one of our codes. action: its name in the audit trail. staff: an id, '' if unknown."""
         count("turned_away", kind=kind)
-        if not staff and action != FAILED:
-            return  # what strangers try beside logging in is nobody's deed
+        if not staff and action != LOGIN_FAILED:
+            return  # only attempts to log in are audited without a staff member
         key = (staff, action, kind)
         self._since.setdefault(key, self._clock.now())
         self._times[key] += 1
 
     async def run(self) -> None:
-        """Tell once a minute, and once more when the process ends."""
+        """Report once a minute, and when the process ends."""
         try:
             while True:
                 await asyncio.sleep(MINUTE)
-                await self.tell()
+                await self.report()
         finally:
-            await self.tell()
+            await self.report()
 
-    async def tell(self) -> None:
+    async def report(self) -> None:
         self._warn()
         await self._write()
 
     def _warn(self) -> None:
         totals = _totals()
         for kind, times in totals.items():
-            more = times - self._told.get(kind, 0)
+            more = times - self._logged.get(kind, 0)
             if more > 0:
                 log.warning("refused %d times within a minute: %s", more, kind)
-        self._told = totals
+        self._logged = totals
 
     async def _write(self) -> None:
-        """What the record does not take now, it is given again."""
+        """Write the audit rows; rows that cannot be written now are kept for the next time."""
         since, times = self._since, self._times
         self._since, self._times = {}, Counter()
-        deeds = [Deed(since[key], key[0], key[1], key[2], number) for key, number in times.items()]
+        entries = [AuditEntry(since[key], key[0], key[1], key[2], number) for key, number in times.items()]
         try:
-            await self._trail.note(deeds)
+            await self._trail.record(entries)
         except Unavailable:
             self._since = {**self._since, **since}
             self._times.update(times)
 
 
 def _totals() -> Mapping[str, int]:
-    """How often each kind was refused since the process began: `login`, `signature on shop`."""
+    """Refusals since the process began, by label: 'login', 'signature on shop'."""
     totals: Counter[str] = Counter()
     for name in COUNTED:
-        for labels, times in counted_here(name):
+        for labels, times in process_counters(name):
             code = labels.get("kind") or labels.get("code", "")
-            if code not in LOST_WAYS:
+            if code not in HARMLESS:
                 totals[f"{code} on {labels['account']}" if labels.get("account") else code] += int(times)
     return totals

@@ -1,25 +1,24 @@
-"""Where platforms write: plain ASGI, one path for every account of every channel, `/{channel}/{account}`."""
+"""The webhooks that platforms call: a plain ASGI application with the path `/{channel}/{account}` for every account."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+from bot.domain.messages import Handshake, Messages, Outbound, RawRequest, RawResponse
 from bot.errors import Refused, Unavailable
+from bot.http import read_body
 from bot.journey import Journey
-from bot.messages import Handshake, Messages, Outbound, RawRequest, RawResponse
-from bot.offers import LATE, Offer
-from bot.ports import Channel
+from bot.pending import DEADLINE_PASSED, AckRecorder, PendingResponse
+from bot.ports.channels import Channel
 from bot.telemetry import count
 
-LARGEST_BODY = 64 * 1024
-_MOST_DIGITS = 20  # of a length; what is said to be longer shows itself while it is read
-PLATFORM_PATIENCE = 6.0  # seconds after which a platform has given up; WeChat does after 5
+PLATFORM_TIMEOUT = 6.0  # seconds after which a platform has given up; WeChat does after 5 (被动回复用户消息)
 Scope = Mapping[str, Any]
 Receive = Any
 Send = Any
@@ -28,119 +27,113 @@ _UNANSWERED = RawResponse(504, b"")
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """One account's entrance."""
+class Route:
+    """The webhook of one account."""
 
-    kind: str
+    kind: str  # first part of the path: 'wechat', 'twitter', ...
     channel: Channel
 
 
 class Webhooks:
-    """Answers platforms. Nothing it accepted is acknowledged before it is in the record; no exception leaves it."""
+    """Receives webhook calls. Acknowledges a message only once it is committed to the database.
 
-    def __init__(self, journey: Journey, doors: Mapping[str, Door], deadline: float) -> None:
+    routes: by account name. deadline: seconds after a request's arrival until which its response may carry the reply.
+    """
+
+    def __init__(self, journey: Journey, routes: Mapping[str, Route], deadline: float, acks: AckRecorder) -> None:
         self._journey = journey
-        self._doors = doors
+        self._acks = acks
+        self._routes = routes
         self._deadline = deadline
 
-    def knows(self, path: str) -> bool:
-        return self._door(path) is not None
+    def matches(self, path: str) -> bool:
+        return self._route(path) is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         arrived = asyncio.get_running_loop().time()
-        door = self._door(scope["path"])
-        if door is None:
+        route = self._route(scope["path"])
+        if route is None:
             await _respond(send, RawResponse(404))
             return
         try:
             request = await _read(scope, receive)
-            parsed = door.channel.receive(request)
+            parsed = route.channel.receive(request)
         except Refused as refused:
-            count("refused", account=_account(scope), code=refused.code)
+            count("refused", account=str(scope["path"]).strip("/").partition("/")[2], code=refused.code)
             await _respond(send, RawResponse(refused.status))
             return
         if isinstance(parsed, Handshake):
             await _respond(send, parsed.response)
         elif not parsed.answerable:
-            await self._hear(door.channel, request, parsed, send)
+            await self._accept(route.channel, request, parsed, send)
         else:
-            await self._serve(door.channel, request, parsed, arrived + self._deadline, receive, send)
+            await self._accept_and_reply(route.channel, request, parsed, arrived + self._deadline, receive, send)
 
-    async def _hear(self, channel: Channel, request: RawRequest, parsed: Messages, send: Send) -> None:
-        """Take in messages whose replies go by the API. A repeat of the request takes in what this one could not."""
+    async def _accept(self, channel: Channel, request: RawRequest, parsed: Messages, send: Send) -> None:
+        """Accept messages whose replies are sent by API. After a 503 the platform repeats the request."""
         try:
-            await self._journey.hear_all(parsed.inbounds)
+            await self._journey.accept_all(parsed.inbounds)
         except Unavailable:
             await _respond(send, _UNAVAILABLE)
             return
         await _respond(send, channel.answer(request, None))
 
-    async def _serve(
+    async def _accept_and_reply(
         self, channel: Channel, request: RawRequest, parsed: Messages, until: float, receive: Receive, send: Send
     ) -> None:
-        """Answer with the first message's reply; the platforms that send several at once want no passive replies."""
+        """Accept messages and respond with the reply to the first one."""
         rendered: list[RawResponse] = []
 
         def render(reply: Outbound) -> bytes:
             rendered.append(channel.answer(request, reply))
             return rendered[-1].body
 
-        offer = Offer(render, until)
+        pending = PendingResponse(render, until)
         try:
-            for inbound in parsed.inbounds[1:]:
-                await self._journey.hear(inbound)
-            reply = await self._journey.answer(parsed.inbounds[0], offer) if parsed.inbounds else None
+            for inbound in parsed.inbounds[1:]:  # platforms that send several at once take no reply in the response
+                await self._journey.accept(inbound)
+            reply = await self._journey.handle(parsed.inbounds[0], pending) if parsed.inbounds else None
         except Unavailable:
             await _respond(send, _UNAVAILABLE)
             return
-        if reply is LATE:
+        if reply is DEADLINE_PASSED:
             await _leave_unanswered(receive, send)
         elif reply is None:
             await _respond(send, channel.answer(request, None))
         else:
             kind = rendered[-1].content_type if rendered else "text/xml; charset=utf-8"
-            await self._reply(RawResponse(200, reply, kind), offer, receive, send)
+            await self._reply(RawResponse(200, reply, kind), pending, receive, send)
 
-    async def _reply(self, response: RawResponse, offer: Offer, receive: Receive, send: Send) -> None:
-        """Even a quick answer may come too late: under load a request waits long before anybody reads it."""
-        gone = _gone(receive)
+    async def _reply(self, response: RawResponse, pending: PendingResponse, receive: Receive, send: Send) -> None:
+        """Send the response, and record that it was delivered unless the platform had closed the connection."""
+        gone = _is_disconnected(receive)  # possible even for a quick reply: under load a request waits to be read
         await _respond(send, response)
-        if not gone:  # noted in the loop's next round: in this one the bytes may still be on their way to the system
-            asyncio.get_running_loop().call_soon(self._journey.written.note, offer.message_id)
+        if not gone:
+            # In the loop's next iteration: in this one the bytes may not have been handed to the operating system.
+            asyncio.get_running_loop().call_soon(self._acks.record, pending.message_id)
 
-    def _door(self, path: str) -> Door | None:
+    def _route(self, path: str) -> Route | None:
         kind, _, account = path.strip("/").partition("/")
-        door = self._doors.get(account)
-        return door if door is not None and door.kind == kind else None
-
-
-def _account(scope: Scope) -> str:
-    return str(scope["path"]).strip("/").partition("/")[2]
+        route = self._routes.get(account)
+        return route if route is not None and route.kind == kind else None
 
 
 async def _read(scope: Scope, receive: Receive) -> RawRequest:
-    """The request with its body, refused as soon as it is known to be too large."""
+    """The request with its body. Raises Refused as soon as the body is known to be too large."""
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    if _length(headers) > LARGEST_BODY:
-        raise Refused(413, "too_large")
-    chunks: list[bytes] = []
-    size, more = 0, True
+    body = await read_body(_body_pieces(receive), headers.get("content-length", ""))
+    query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, errors="replace"))
+    return RawRequest(scope["method"], query, headers, body, time.time())
+
+
+async def _body_pieces(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
     while more:
         event = await receive()
         if event["type"] == "http.disconnect":
             raise Refused(400, "disconnected")
-        chunks.append(event.get("body", b""))
-        size += len(chunks[-1])
-        if size > LARGEST_BODY:
-            raise Refused(413, "too_large")
+        yield event.get("body", b"")
         more = event.get("more_body", False)
-    query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, errors="replace"))
-    return RawRequest(scope["method"], query, headers, b"".join(chunks), time.time())
-
-
-def _length(headers: Mapping[str, str]) -> int:
-    declared = headers.get("content-length", "0")
-    return int(declared) if declared.isdecimal() and len(declared) < _MOST_DIGITS else 0
 
 
 async def _respond(send: Send, response: RawResponse) -> None:
@@ -152,8 +145,9 @@ async def _respond(send: Send, response: RawResponse) -> None:
     await send({"type": "http.response.body", "body": response.body})
 
 
-def _gone(receive: Receive) -> bool:
-    """Whether the platform has already closed the connection: then `receive` has its answer without waiting."""
+def _is_disconnected(receive: Receive) -> bool:
+    """Whether the platform has already closed the connection."""
+    # Run the coroutine one step: after a disconnect `receive` returns at once, else it would wait.
     asked = receive()
     try:
         asked.send(None)
@@ -164,9 +158,9 @@ def _gone(receive: Receive) -> bool:
 
 
 async def _leave_unanswered(receive: Receive, send: Send) -> None:
-    """Keep silent until the platform gives up, so that it asks again: an early word would be taken for the answer."""
+    """Respond nothing until the platform gives up and repeats the request: any response would count as the reply."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(PLATFORM_PATIENCE):
+        async with asyncio.timeout(PLATFORM_TIMEOUT):
             while (await receive())["type"] != "http.disconnect":
                 continue
     await _respond(send, _UNANSWERED)

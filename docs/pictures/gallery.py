@@ -1,6 +1,6 @@
 """Photographs every page in both languages, light and dark, in three sizes: `docs/pictures/gallery.py FOLDER`.
 
-For whoever changes a page and wants to see all of it; run with .venv/bin/python. Needs chromium and Noto Sans CJK.
+To see every page after a change; run with .venv/bin/python. Needs chromium and Noto Sans CJK.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes the picture of the README anew from the running demo: `.venv/bin/python docs/pictures/make.py`.
+"""Makes the picture of the README from the running demo: `.venv/bin/python docs/pictures/make.py`.
 
 The demo page with a case open at the desk. Needs chromium and Noto Sans CJK (Debian: apt-get install chromium
 fonts-noto-cjk).

@@ -1,4 +1,4 @@
-"""What the pictures show: a running demo in which two followers have been answered and two wait, and a browser."""
+"""The scene of the pictures: a running demo in which two followers have been answered and two wait, and a browser."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))  # the product and its people as the tests handle them
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))  # the tests' helpers for the product and its users
 
 import httpx
-from browsing import chromium
-from people import Agent, Follower
 from playwright.sync_api import Browser, Page, StorageState, ViewportSize, expect
-from product import Product, eventually, started
+from support.chromium import launched
+from support.followers_and_agents import Agent, Follower
+from support.running_product import Product, eventually, started
 
-from bot.simulators.wechat.page.words import Language
-from bot.site import DEMO_LOGIN
+from bot.app.site import DEMO_LOGIN
 
 SIZES: dict[str, ViewportSize] = {
     "large": {"width": 1440, "height": 900},
     "medium": {"width": 1280, "height": 800},
     "small": {"width": 390, "height": 844},
 }
-LOCALES: dict[Language, str] = {"zh": "zh-CN", "en": "en-GB"}
-# Of this family the Korean member has narrow quotation marks; in a Chinese page it takes the Chinese forms by itself.
+LOCALES: dict[str, str] = {"zh": "zh-CN", "en": "en-GB"}
+# The Korean font of this family has narrow quotation marks; in a Chinese page it shows the Chinese glyphs anyway.
 FONTS = """<fontconfig><include>/etc/fonts/fonts.conf</include>
 <match><test name="family" compare="contains"><string>sans</string></test><edit name="family" mode="prepend"
 binding="strong"><string>Noto Sans CJK KR</string></edit></match></fontconfig>"""
@@ -34,14 +33,14 @@ binding="strong"><string>Noto Sans CJK KR</string></edit></match></fontconfig>""
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """What one follower and the agent say to each other. `odd` is what the bot leaves to a person."""
+    """What one follower and the agent say to each other."""
 
-    language: Language
+    language: str
     name: str
     number: str
     ask: str
     points: str
-    odd: str
+    odd: str  # what the bot leaves to a person
     note: str
     reply: str
     thanks: str
@@ -81,17 +80,17 @@ OTHERS = (
 
 @contextmanager
 def stage() -> Iterator[Studio]:
-    """A demo of its own on free ports, trained and played, with a browser in front of it."""
+    """Starts a demo on free ports, trains it, plays the conversations, and opens a browser."""
     with tempfile.TemporaryDirectory() as folder:
         fonts = Path(folder) / "fonts.conf"
         fonts.write_text(FONTS)
-        with started(Path(folder)) as product, chromium(FONTCONFIG_FILE=str(fonts)) as browser:
+        with started(Path(folder)) as product, launched(FONTCONFIG_FILE=str(fonts)) as browser:
             play(product)
             yield Studio(product, browser)
 
 
 class Studio:
-    """Windows onto the product. `known`: somebody who has logged in, so that not every window has to."""
+    """Opens browser windows on the product, all logged in with one session."""
 
     def __init__(self, product: Product, browser: Browser) -> None:
         self.site, self.phone = product.site, product.phone
@@ -104,7 +103,7 @@ class Studio:
         self._known = page.context.storage_state()
         page.context.close()
 
-    def screen(self, language: Language, scheme: str, size: str) -> Page:
+    def screen(self, language: str, scheme: str, size: str) -> Page:
         """language: 'zh' or 'en'; scheme: 'light' or 'dark'; size: of SIZES."""
         context = self._browser.new_context(
             storage_state=self._known,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
-from shop import Shop
+import pytest
+from support.shop import Shop
 
-from bot.messages import Inbound, Kind, OutboxState
-from bot.offers import LATE
-from bot.wording import new_id
+from bot.domain.messages import Conversation, Inbound, Kind, Limits, OutboxState
+from bot.pending import DEADLINE_PASSED
+from bot.text import new_id
 
 
 def asks(text: str, key: str | None = None) -> Inbound:
@@ -18,12 +20,12 @@ def asks(text: str, key: str | None = None) -> Inbound:
 def test_attempts_one_and_two_are_left_unanswered_and_the_third_tells_how_to_fetch(shop: Shop) -> None:
     inbound = asks("怎么退货？")
     replies = [shop.run(late(shop, inbound)) for _ in range(3)]
-    assert replies[:2] == [LATE, LATE]
+    assert replies[:2] == [DEADLINE_PASSED, DEADLINE_PASSED]
     assert isinstance(replies[2], bytes)
     assert "1" in replies[2].decode()
 
 
-def test_who_asks_more_often_than_three_times_hears_the_same_and_it_is_said_once(shop: Shop) -> None:
+def test_attempts_after_the_third_get_the_same_text_and_it_is_stored_once(shop: Shop) -> None:
     inbound = asks("怎么退货？")
     *_, third, fourth, fifth = (shop.run(late(shop, inbound)) for _ in range(5))
     assert third == fourth == fifth
@@ -33,12 +35,31 @@ def test_who_asks_more_often_than_three_times_hears_the_same_and_it_is_said_once
     assert said.count(third.decode()) == 1
 
 
+@pytest.mark.parametrize(("attempts", "word", "told"), [(2, "9", True), (2, "", False)])
+def test_the_channel_decides_the_number_of_attempts_and_the_fetch_word(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, attempts: int, word: str, told: bool
+) -> None:
+    limits = shop.counter.limits
+
+    def other(conversation: Conversation, now: float) -> Limits:
+        return replace(limits(conversation, now), attempts=attempts, fetch_word=word)
+
+    monkeypatch.setattr(shop.counter, "limits", other)
+    inbound = asks("怎么退货？")
+    assert shop.run(late(shop, inbound)) is DEADLINE_PASSED
+    assert isinstance(shop.run(late(shop, inbound)), bytes) is told
+    usual = shop.hears("bob", "怎么退货？", "counter")
+    fetched = shop.hears("alice", "9", "counter")
+    assert fetched is not None
+    assert (fetched == usual) is told  # else the word is a message like any other, and the answer comes before its own
+
+
 async def late(shop: Shop, inbound: Inbound) -> object:
     """An attempt that runs out of time before the turn is done."""
-    from bot.offers import Offer
+    from bot.pending import PendingResponse
 
-    offer = Offer(lambda reply: reply.text.encode(), asyncio.get_running_loop().time())
-    reply = await shop.yingda.journey.answer(inbound, offer)
+    offer = PendingResponse(lambda reply: reply.text.encode(), asyncio.get_running_loop().time())
+    reply = await shop.yingda.journey.handle(inbound, offer)
     await shop.yingda.journey.finish(5)
     return reply
 
@@ -59,7 +80,7 @@ def test_any_other_text_releases_the_stored_answer_and_is_understood_as_well(sho
 
 def test_a_repeat_is_served_the_answer_that_came_too_late_for_the_first_attempt(shop: Shop) -> None:
     inbound = asks("怎么退货？")
-    assert shop.run(late(shop, inbound)) is LATE
+    assert shop.run(late(shop, inbound)) is DEADLINE_PASSED
     usual = shop.hears("bob", "怎么退货？", "counter")
     assert shop.run(shop.answered(inbound)) == usual
     assert shop.hears("alice", "1", "counter") != usual
@@ -76,7 +97,7 @@ def test_an_agents_replies_wait_and_go_out_joined(shop: Shop) -> None:
     assert shop.hears("alice", "1", "counter") is None
 
 
-def test_what_does_not_fit_is_fetched_with_another_one(shop: Shop) -> None:
+def test_replies_that_do_not_fit_are_fetched_with_another_one(shop: Shop) -> None:
     shop.hears("alice", "转人工", "counter")
     case, anna = shop.waiting()[0], shop.agent("anna")
     shop.claims(anna, case.id)

@@ -9,17 +9,17 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from ground import MovableClock
-from shop import OPEN_MONDAY, Shop, deployment_in
 from sqlalchemy import func, select
-from webhook import Platforms, platforms
-from wechat_shop import ACCOUNT
+from support.services import MovableClock
+from support.shop import OPEN_MONDAY, Shop, deployment_in
+from support.webhook_requests import Platforms, platforms
+from support.wechat_webhook import ACCOUNT
 
-from bot.messages import Kind
-from bot.simulators.wechat import utterances
-from bot.simulators.wechat.envelope import Envelopes
-from bot.stores.record.database import Database
-from bot.stores.record.tables import messages
+from bot.domain.messages import Kind
+from bot.simulators.wechat import actions
+from bot.simulators.wechat.envelopes import Envelopes
+from bot.stores.sql.database import Database
+from bot.stores.sql.schema import messages
 
 PATH = "/wechat/official"
 QUICKLY = 0.1
@@ -67,11 +67,11 @@ def signed(token: str = ACCOUNT.token, at: float | None = None, nonce: str = "n0
 
 def sealed(text: str = "怎么退货？", at: float | None = None) -> tuple[str, bytes]:
     """What Tencent would push."""
-    push = Envelopes(ACCOUNT).seal("oAlice", utterances.text(text), 7, time.time() if at is None else at)
+    push = Envelopes(ACCOUNT).seal("oAlice", actions.text(text), 7, time.time() if at is None else at)
     return f"{PATH}?{urlencode(push.query)}", push.body
 
 
-def test_a_rightly_sealed_push_is_answered_and_kept(official: Shop, wechat: Platforms) -> None:
+def test_a_correctly_encrypted_push_is_answered_and_stored(official: Shop, wechat: Platforms) -> None:
     response = wechat.post(*sealed())
     assert (response.status_code, b"<Encrypt>" in response.content) == (200, True)
     assert kept(official) == 2
@@ -89,7 +89,7 @@ def test_a_rightly_sealed_push_is_answered_and_kept(official: Shop, wechat: Plat
     ],
     ids=["wrong signature", "tampered ciphertext", "stale timestamp", "plain push to a safe account"],
 )  # fmt: skip
-def test_what_tencent_did_not_seal_is_refused_with_403_and_nothing_is_stored(
+def test_a_push_without_a_valid_signature_is_refused_with_403_and_not_stored(
     official: Shop, wechat: Platforms, spoil: Callable[[str, bytes], tuple[str, bytes]]
 ) -> None:
     response = wechat.post(*spoil(*sealed()))
@@ -113,7 +113,7 @@ ODD = {
 
 @pytest.mark.parametrize("name", sorted(ODD))
 @pytest.mark.parametrize("path", [PATH, "/wechat/plain"])
-def test_odd_bodies_are_refused_or_kept_as_unsupported_in_no_time(wechat: Platforms, name: str, path: str) -> None:
+def test_malformed_bodies_are_quickly_refused_or_stored_as_unsupported(wechat: Platforms, name: str, path: str) -> None:
     quickest = 1.0
     for attempt in range(3):
         started = time.perf_counter()
@@ -123,7 +123,7 @@ def test_odd_bodies_are_refused_or_kept_as_unsupported_in_no_time(wechat: Platfo
     assert quickest < QUICKLY
 
 
-def test_an_unknown_kind_that_is_signed_is_kept_and_answered_with_courtesy(official: Shop, wechat: Platforms) -> None:
+def test_a_signed_message_of_an_unknown_kind_is_stored_and_answered(official: Shop, wechat: Platforms) -> None:
     body = (
         "<xml><ToUserName>gh_x</ToUserName><FromUserName>oAlice</FromUserName><CreateTime>1790000000</CreateTime>"
         "<MsgType>hologram</MsgType><MsgId>9</MsgId></xml>"
@@ -148,6 +148,6 @@ def test_an_unknown_account_is_not_found(wechat: Platforms) -> None:
     assert wechat.post("/wechat/nobody", b"<xml/>").status_code in (404, 405)
 
 
-def test_the_handshake_shows_the_echo_only_to_whoever_knows_the_token(wechat: Platforms) -> None:
+def test_the_handshake_returns_the_echo_only_to_a_request_signed_with_the_token(wechat: Platforms) -> None:
     assert wechat.call("GET", f"{PATH}?{signed()}&echostr=4711").text == "4711"
     assert wechat.call("GET", f"{PATH}?{signed('other')}&echostr=4711").status_code == 403

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from shop import Shop
 from sqlalchemy import func, select
+from support.shop import Shop
 
-from bot.stores.record.tables import cases, conversations, messages, receipts, traces
-
-DAY = 86_400.0
+from bot.domain.messages import DAY
+from bot.stores.sql.schema import cases, conversations, messages, receipts, traces
 
 
 def kept(shop: Shop) -> tuple[int, ...]:
-    """How many messages, traces and receipts the record holds."""
+    """How many messages, traces and receipts the database holds."""
     with shop.database.engine.connect() as connection:
         counted = (select(func.count()).select_from(table) for table in (messages, traces, receipts))
         return tuple(connection.execute(query).scalar_one() for query in counted)
 
 
-def test_what_was_said_two_years_ago_is_gone_and_the_customer_is_answered_as_ever(shop: Shop) -> None:
+def test_messages_from_two_years_ago_are_purged_and_the_customer_is_answered_as_before(shop: Shop) -> None:
     answer = shop.hears("小林", "怎么退货？")
     assert kept(shop) == (2, 1, 1)
     shop.clock.move(181 * DAY)

@@ -1,12 +1,12 @@
-"""What customers and agents do tells what was meant, and the record remembers it."""
+"""What customers and agents do tells what was meant, and the database keeps it."""
 
 from __future__ import annotations
 
-from shop import Shop
+from support.shop import Shop
 
-from bot.intents.evidence import PATIENCE, Gathered, Proof, gather
-from bot.stores.record.traffic import RecordTraffic
-from bot.traffic import Question
+from bot.evaluation.history import PATIENCE, EvidenceSource, HistoryEvidence, gather_evidence
+from bot.ports.nlu import LoggedQuestion
+from bot.stores.sql.history import SqlQuestionLog
 
 VAGUE = [
     "积分",
@@ -25,15 +25,15 @@ VAGUE = [
 ODD = "你们茶叶罐上那只鹤的翅膀为什么是反的"
 
 
-def questions(shop: Shop) -> list[Question]:
-    return shop.run(RecordTraffic(shop.database).questions(0.0, 1_000))
+def questions(shop: Shop) -> list[LoggedQuestion]:
+    return shop.run(SqlQuestionLog(shop.database).questions(0.0, 1_000))
 
 
-def gathered(shop: Shop) -> Gathered:
-    return gather(questions(shop), shop.yingda.shelf.current().entries, shop.clock.now())
+def gathered(shop: Shop) -> HistoryEvidence:
+    return gather_evidence(questions(shop), shop.yingda.editions.current().entries, shop.clock.now())
 
 
-def asked_back(shop: Shop) -> tuple[str, Question]:
+def asked_back(shop: Shop) -> tuple[str, LoggedQuestion]:
     """The first customer to whom the bot says: did you mean?"""
     for number, text in enumerate(VAGUE):
         shop.hears(f"customer-{number}", text)
@@ -43,16 +43,16 @@ def asked_back(shop: Shop) -> tuple[str, Question]:
     raise AssertionError("nothing was vague enough")
 
 
-def test_what_a_customer_picks_is_what_they_had_meant(shop: Shop) -> None:
+def test_a_picked_choice_is_recorded_as_what_the_question_meant(shop: Shop) -> None:
     customer, vague = asked_back(shop)
     shop.hears(customer, str(len(vague.trace.choices)))
     picked = questions(shop)[-1]
     assert (picked.trace.picked, picked.trace.entry) == (True, vague.trace.choices[-1])
-    found = [one for one in gathered(shop).evidence if one.proof is Proof.PICKED]
+    found = [one for one in gathered(shop).evidence if one.proof is EvidenceSource.PICKED]
     assert [(one.text, one.entry) for one in found] == [(vague.text, vague.trace.choices[-1])]
 
 
-def test_a_number_that_nobody_offered_picks_nothing(shop: Shop) -> None:
+def test_a_number_that_was_not_offered_picks_nothing(shop: Shop) -> None:
     shop.hears("alice", "2")
     assert [one.trace.picked for one in questions(shop)] == [False]
 
@@ -64,11 +64,11 @@ def test_an_answer_counts_half_an_hour_later_unless_the_customer_went_to_a_perso
     assert gathered(shop).evidence == ()
     shop.clock.move(PATIENCE)
     found = gathered(shop)
-    assert [(one.text, one.proof) for one in found.evidence] == [("怎么退货？", Proof.ANSWERED)]
+    assert [(one.text, one.proof) for one in found.evidence] == [("怎么退货？", EvidenceSource.ANSWERED)]
     assert found.disputed == {found.evidence[0].entry: 1}
 
 
-def test_an_agent_tells_what_the_bot_should_have_known(shop: Shop) -> None:
+def test_an_agents_correction_is_recorded_as_what_the_question_meant(shop: Shop) -> None:
     shop.hears("alice", ODD)
     if not shop.waiting():  # it asked back first
         shop.hears("alice", f"不是，我问的是{ODD}")
@@ -78,4 +78,6 @@ def test_an_agent_tells_what_the_bot_should_have_known(shop: Shop) -> None:
     shop.replies(anna, case.id, "那是一位画师的签名。")
     shop.run(shop.cases.resolve(case.id, anna))
     shop.run(shop.cases.correct(case.id, anna, asked.message_id, ""))
-    assert [(one.text, one.entry, one.proof) for one in gathered(shop).evidence] == [(asked.text, "", Proof.CORRECTED)]
+    assert [(one.text, one.entry, one.proof) for one in gathered(shop).evidence] == [
+        (asked.text, "", EvidenceSource.CORRECTED)
+    ]

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from shop import Shop
 from sqlalchemy import select
+from support.shop import Shop
 
-from bot.decisions import Answer, Decision, Turn
-from bot.members.senders import HttpCodeSender
-from bot.messages import Author, Inbound, Kind, OutboxState, Reason
-from bot.ports import Skill
-from bot.stores.record.tables import events, messages
-from bot.wording import new_id
+from bot.domain.decisions import Answer, Decision, Turn
+from bot.domain.messages import Author, Inbound, Kind, OutboxState, Reason
+from bot.intents.skills import SKILLS
+from bot.members.verification import HttpCodeSender
+from bot.ports.nlu import Skill
+from bot.stores.sql.schema import events, messages
+from bot.text import new_id
 
 
 class Slow:
@@ -28,7 +29,7 @@ class Slow:
 
 
 class Broken:
-    """A skill with a mistake in it."""
+    """A skill with a problem in it."""
 
     intent = "hours"
     time_limit = 1.0
@@ -38,7 +39,7 @@ class Broken:
 
 
 @pytest.mark.parametrize("skill", [Slow(), Broken()], ids=["overruns", "breaks"])
-def test_a_skill_that_overruns_or_breaks_hands_off_with_a_word(shop: Shop, skill: Skill) -> None:
+def test_a_skill_that_overruns_or_fails_is_handed_off_with_a_message(shop: Shop, skill: Skill) -> None:
     shop.skills["hours"] = skill
     shop.restart()
     reply = shop.hears("alice", "你们几点开门")
@@ -50,7 +51,7 @@ def test_a_skill_that_overruns_or_breaks_hands_off_with_a_word(shop: Shop, skill
     assert [line.author for line in case.said] == [Author.CUSTOMER, Author.SYSTEM]
 
 
-def test_one_slow_skill_keeps_nobody_else_waiting(shop: Shop) -> None:
+def test_a_slow_skill_does_not_delay_other_conversations(shop: Shop) -> None:
     shop.skills["hours"] = Slow()
     shop.restart()
 
@@ -66,7 +67,7 @@ def test_one_slow_skill_keeps_nobody_else_waiting(shop: Shop) -> None:
     assert all(isinstance(reply, str) for reply in replies)
 
 
-def test_a_code_that_cannot_be_sent_brings_a_person(shop: Shop) -> None:
+def test_a_code_that_cannot_be_sent_is_handed_off(shop: Shop) -> None:
     shop.sender = HttpCodeSender("http://127.0.0.1:1/sms")  # nothing listens there
     shop.restart()
     shop.hears("alice", "我有多少积分")
@@ -90,23 +91,23 @@ def test_every_answer_names_its_edition_and_entry(shop: Shop) -> None:
     ]
 
 
-def test_the_words_are_the_editors_own(shop: Shop) -> None:
-    edition = shop.yingda.shelf.current()
+def test_replies_use_the_editors_words(shop: Shop) -> None:
+    edition = shop.yingda.editions.current()
     reply = shop.hears("alice", "怎么退货？")
-    assert reply == edition.answer("return-goods", "zh", "rehearsal", shop.clock.now())
+    assert reply == edition.answer("return-goods", "zh", "fake", shop.clock.now())
     english = shop.hears("bob", "how do I return something?")
-    assert english == edition.answer("return-goods", "en", "rehearsal", shop.clock.now())
+    assert english == edition.answer("return-goods", "en", "fake", shop.clock.now())
 
 
-def test_an_edition_once_published_stays_what_it_was(shop: Shop) -> None:
-    from bot.stores.record.editions import RecordEditions
+def test_a_published_edition_does_not_change(shop: Shop) -> None:
+    from bot.stores.sql.editions import SqlEditions
 
-    store = RecordEditions(shop.database)
+    store = SqlEditions(shop.database)
     before = shop.run(store.load(1))
     second = shop.run(store.publish(before[0], before[1], "tests", 1))
     assert second == 2
-    assert shop.run(shop.yingda.shelf.refresh())
-    assert shop.yingda.shelf.current().number == 2
+    assert shop.run(shop.yingda.editions.refresh())
+    assert shop.yingda.editions.current().number == 2
     assert shop.run(store.load(1)) == before
     with pytest.raises(LookupError):
         shop.run(store.load(3))
@@ -126,7 +127,7 @@ def test_a_doubtful_send_is_never_repeated_by_machine(shop: Shop) -> None:
     assert states.count(OutboxState.IN_DOUBT) == 1
 
 
-def test_a_follower_who_leaves_is_forgotten(shop: Shop) -> None:
+def test_a_follower_who_unfollows_is_erased(shop: Shop) -> None:
     shop.hears("alice", "我的电话是 13800000001，怎么退货？")
     shop.hears("alice", "转人工")
     shop.hears("alice", "", kind=Kind.UNFOLLOW)
@@ -150,13 +151,16 @@ def test_two_questions_in_one_message_get_both_answers(shop: Shop) -> None:
         ("what are your opening hours and how do I get an invoice?", ("opening hours", "how do I get an invoice?")),
     ],
 )
-def test_so_do_a_question_and_what_has_to_be_looked_up(shop: Shop, text: str, alone: tuple[str, str]) -> None:
+def test_a_question_and_a_skills_question_in_one_message_get_both_answers(
+    shop: Shop, text: str, alone: tuple[str, str]
+) -> None:
     said = shop.hears("alice", text)
     assert said == "\n\n".join(str(shop.hears("bob", one)) for one in alone)
 
 
-def test_a_skill_that_this_code_does_not_know_brings_a_person(shop: Shop) -> None:
+def test_a_skill_that_this_release_lacks_is_handed_off(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that was not restarted takes up an edition written for a newer one."""
-    del shop.yingda.journey._mind._skills["hours"]  # type: ignore[attr-defined]
+    monkeypatch.delitem(SKILLS, "hours")
+    shop.restart()
     assert shop.hears("alice", "你们几点开门") is not None
     assert shop.case(shop.waiting()[0].id).detail == "no_such_skill"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from shop import Shop
+from support.shop import Shop
 
+from bot.domain.messages import Author, Inbound, Kind, OutboxState
 from bot.errors import DeliveryFailed
-from bot.messages import Author, Inbound, Kind, OutboxState
-from bot.offers import Offer
-from bot.stores.record.strays import RecordStrays
-from bot.wording import new_id
+from bot.pending import PendingResponse
+from bot.stores.sql.cases import SqlUndelivered
+from bot.text import new_id
 
 
 def asks(text: str, key: str = "", customer: str = "alice") -> Inbound:
@@ -43,13 +43,13 @@ def test_a_repeat_in_flight_shares_the_one_turn(shop: Shop) -> None:
 def test_a_repeat_on_another_process_gets_the_same_reply(shop: Shop) -> None:
     first = shop.hears("alice", "怎么退货？", key="same")
     here, shop.yingda = shop.yingda, shop.assembled()
-    shop.run(shop.yingda.shelf.refresh())
+    shop.run(shop.yingda.editions.refresh())
     assert shop.hears("alice", "怎么退货？", key="same") == first
-    shop.run(shop.yingda.nerve.close())
+    shop.run(shop.yingda.redis.close())
     shop.yingda = here
 
 
-def test_messages_sent_in_one_breath_are_answered_in_order(shop: Shop) -> None:
+def test_messages_sent_in_quick_succession_are_answered_in_order(shop: Shop) -> None:
     async def breath() -> list[object]:
         texts = ("怎么退货？", "你们几点开门", "转人工")
         return list(await asyncio.gather(*(shop.answered(asks(text)) for text in texts)))
@@ -63,8 +63,8 @@ def test_messages_sent_in_one_breath_are_answered_in_order(shop: Shop) -> None:
 
 def test_a_late_answer_goes_out_by_the_outbox_and_only_there(shop: Shop) -> None:
     async def gone() -> object:
-        offer = Offer(lambda reply: reply.text.encode(), asyncio.get_running_loop().time())
-        reply = await shop.yingda.journey.answer(asks("怎么退货？", "late"), offer)
+        offer = PendingResponse(lambda reply: reply.text.encode(), asyncio.get_running_loop().time())
+        reply = await shop.yingda.journey.handle(asks("怎么退货？", "late"), offer)
         await shop.yingda.journey.finish(5)
         return reply
 
@@ -79,18 +79,18 @@ def late(shop: Shop, text: str) -> None:
     """A message whose answer no request waits for."""
 
     async def gone() -> None:
-        offer = Offer(lambda reply: reply.text.encode(), asyncio.get_running_loop().time())
-        await shop.yingda.journey.answer(asks(text), offer)
+        offer = PendingResponse(lambda reply: reply.text.encode(), asyncio.get_running_loop().time())
+        await shop.yingda.journey.handle(asks(text), offer)
         await shop.yingda.journey.finish(5)
 
     shop.run(gone())
 
 
 def window_used_up() -> DeliveryFailed:
-    return DeliveryFailed("wechat:45047", permanent=True, until_heard=True)
+    return DeliveryFailed("wechat:45047", permanent=True, awaits_customer=True)
 
 
-def test_late_answers_that_the_platform_takes_no_more_come_with_the_next_answer_before_it(shop: Shop) -> None:
+def test_late_answers_refused_by_the_platform_travel_before_the_next_answer(shop: Shop) -> None:
     questions = ("怎么退货？", "怎么开发票？", "你们几点开门")
     answers = [shop.hears("bob", question) for question in questions]
     shop.tea.failures += [window_used_up(), window_used_up()]
@@ -98,7 +98,7 @@ def test_late_answers_that_the_platform_takes_no_more_come_with_the_next_answer_
         late(shop, question)
     shop.deliver()
     assert shop.sent_to("alice") == []
-    assert shop.run(RecordStrays(shop.database).undelivered(10)) == []
+    assert shop.run(SqlUndelivered(shop.database).undelivered(10)) == []
     assert shop.hears("alice", questions[2]) == "\n\n".join(str(answer) for answer in answers)
     assert shop.sent_to("alice") == []
 
@@ -116,18 +116,15 @@ def test_a_claim_cancels_an_answer_that_waits_for_the_customer_to_write_again(sh
     assert shop.hears("alice", "在吗？") == kept.text
 
 
-def test_what_a_dead_process_accepted_is_answered_by_the_next(shop: Shop) -> None:
-    async def accepted_and_died() -> None:
-        await shop.yingda.journey._record.intake.accept([asks("怎么退货？")])
-
-    shop.run(accepted_and_died())
+def test_a_message_accepted_by_a_process_that_died_is_answered_by_another(shop: Shop) -> None:
+    shop.accepted_and_died(asks("怎么退货？"))
     shop.restart()
     shop.clock.move(21)
     shop.sweep()
     assert len(shop.sent_to("alice")) == 1
 
 
-def test_a_claim_at_the_worst_moment_cancels_what_the_bot_was_about_to_say(shop: Shop) -> None:
+def test_a_claim_between_decision_and_commit_cancels_the_bots_reply(shop: Shop) -> None:
     """The bot's answer to an earlier message is pending when the agent claims the case opened by a later one."""
     shop.tea.failures.append(DeliveryFailed("busy", retry_after=30))
     late(shop, "怎么退货？")
@@ -140,7 +137,7 @@ def test_a_claim_at_the_worst_moment_cancels_what_the_bot_was_about_to_say(shop:
 
 
 @pytest.mark.parametrize("poison", ["\u0000 nul", "a" * 10_000, "😀" * 500, "\u202eevil", "{entry}", "%s %(x)s"])
-def test_a_strange_text_is_a_text_like_any_other(shop: Shop, poison: str) -> None:
+def test_a_text_with_unusual_characters_is_answered_like_any_other(shop: Shop, poison: str) -> None:
     async def together() -> list[object]:
         inbounds = [asks(poison.replace("\x00", ""), customer="mallory")]
         inbounds += [asks("怎么退货？", customer=f"c{number}") for number in range(20)]

@@ -1,4 +1,4 @@
-"""The record as one file, and back, between every two kinds of database, also while the bot writes."""
+"""Backup and restore between every two kinds of database, also while the bot writes."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ import yaml
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from argon2 import PasswordHasher
-from ground import postgres_schema
-from shop import Shop
-from sqlalchemy import MetaData, Table, insert, select, text
+from sqlalchemy import MetaData, event, insert, select, text
+from support.services import MovableClock, postgres_schema
+from support.shop import Shop
 from typer.testing import CliRunner
 
 from bot.__main__ import app
-from bot.cases import Role
+from bot.domain.cases import Role
 from bot.errors import SettingError
-from bot.stores.record import dump
-from bot.stores.record.codes import RecordCodes
-from bot.stores.record.database import Database
-from bot.stores.record.dump import read_dump, write_dump
-from bot.stores.record.migrate import is_migrated, migrate
-from bot.stores.record.staff import Staff
-from bot.stores.record.tables import customers, messages, metadata, outbox
-from bot.supervisor import only_one
-from bot.wording import new_id
+from bot.process.supervisor import exclusive_lock
+from bot.stores.sql import backup
+from bot.stores.sql.backup import read_dump, write_dump
+from bot.stores.sql.database import Database
+from bot.stores.sql.migrate import is_migrated, migrate
+from bot.stores.sql.schema import customers, messages, metadata, outbox
+from bot.stores.sql.staff import SqlOneTimeCodes, SqlStaff
+from bot.text import new_id
 
 pytestmark = pytest.mark.long
 
@@ -41,7 +40,7 @@ Rows = dict[str, list[tuple[Any, ...]]]
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def other_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database beside the record, of either kind."""
+    """A second, empty database of either kind."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'other.sqlite'}"
     else:
@@ -61,23 +60,23 @@ def everything(database: Database) -> Rows:
         return {
             table.name: sorted(tuple(row) for row in connection.execute(select(table)))
             for table in metadata.sorted_tables
-            if table.name not in dump.LIVE
+            if table.name not in backup.LIVE
         }
 
 
-def dumped(database: Database, path: Path) -> dump.Contents:
+def dumped(database: Database, path: Path) -> backup.DumpContents:
     return asyncio.run(database.read(lambda connection: write_dump(connection, path, 1.0, lambda *_: None)))
 
 
-def restored(database: Database, path: Path, *, replace: bool = False) -> dump.Contents:
-    def work(connection: Any) -> dump.Contents:
+def restored(database: Database, path: Path, *, replace: bool = False) -> backup.DumpContents:
+    def work(connection: Any) -> backup.DumpContents:
         return read_dump(connection, path, lambda *_: None, replace=replace)
 
     return asyncio.run(database.write(work))
 
 
 def lived_in(shop: Shop) -> None:
-    """A day's work: answers, a linked member, a case with a person's reply, somebody who left, everything delivered."""
+    """A day's work: answers, a linked member, a case with an agent's reply, an unfollow, everything delivered."""
     shop.hears("小林", "怎么退货？")
     shop.hears("小林", "查积分")
     shop.hears("小林", "13800000001")
@@ -89,7 +88,7 @@ def lived_in(shop: Shop) -> None:
     shop.deliver()
 
 
-def test_what_comes_back_is_what_was_there_on_either_kind_of_database(
+def test_a_restored_database_equals_the_backed_up_one_on_sqlite_and_postgresql(
     shop: Shop, other: Database, tmp_path: Path
 ) -> None:
     lived_in(shop)
@@ -102,20 +101,19 @@ def test_what_comes_back_is_what_was_there_on_either_kind_of_database(
     assert asyncio.run(other.read(is_migrated))
 
 
-def test_the_bot_goes_on_from_what_was_restored(shop: Shop, other: Database, tmp_path: Path) -> None:
+def test_the_bot_works_on_a_restored_database(shop: Shop, other: Database, tmp_path: Path) -> None:
     lived_in(shop)
     dumped(shop.database, tmp_path / "b.gz")
     restored(other, tmp_path / "b.gz")
-    other._clock = shop.clock.now
+    other = Database(other.url, shop.clock.now)
     again = Shop(shop.deployment, other, shop.clock, ("", b""))
     assert again.hears("小赵", "怎么退货？") == shop.hears("小赵", "怎么退货？")
     (line,) = again.waiting()
     assert "您好，我在。" in [said.text for said in again.case(line.id).said]
-    again.yingda.closers.remove(other.close)
     again.close()
 
 
-def test_what_is_written_meanwhile_waits_for_the_next_backup(shop: Shop, other: Database, tmp_path: Path) -> None:
+def test_rows_written_during_a_backup_are_not_in_it(shop: Shop, other: Database, tmp_path: Path) -> None:
     """Seen as it stood at the beginning, in all tables: what the bot said meanwhile is in none of them."""
     shop.hears("小林", "怎么退货？")
     with shop.database.engine.begin() as connection:
@@ -143,27 +141,28 @@ def test_what_is_written_meanwhile_waits_for_the_next_backup(shop: Shop, other: 
     assert everything(shop.database) != before
 
 
-def test_what_was_about_to_be_sent_is_nobodys_to_send_again(shop: Shop, other: Database, tmp_path: Path) -> None:
-    """It may have been sent after the backup: it stands in doubt, and a person decides."""
+def test_messages_pending_at_the_backup_are_in_doubt_after_restoring(
+    shop: Shop, other: Database, tmp_path: Path
+) -> None:
+    """It may have been sent after the backup: it is in doubt, and staff decide."""
     shop.hears("小林", "人工")
     (line,) = shop.waiting()
     agent = shop.agent("lin")
     shop.claims(agent, line.id)
     with shop.database.engine.begin() as connection:
-        row = connection.execute(select(outbox)).first()
+        row = connection.execute(select(outbox)).mappings().first()
         assert row is not None
-        late = dict(row._mapping) | {"id": new_id(), "state": "pending", "seq": 99, "answers": None}
+        late = dict(row) | {"id": new_id(), "state": "pending", "seq": 99, "answers": None}
         connection.execute(insert(outbox), [late])
     dumped(shop.database, tmp_path / "b.gz")
     restored(other, tmp_path / "b.gz")
-    other._clock = shop.clock.now
+    other = Database(other.url, shop.clock.now)
     again = Shop(shop.deployment, other, shop.clock, ("", b""))
     again.deliver()
     assert again.sent_to("小林") == []
     again.sweep()
     assert {row[0] for row in _states(other, late["id"])} == {"in_doubt"}
     assert again.sent_to("小林") == []
-    again.yingda.closers.remove(other.close)
     again.close()
 
 
@@ -172,7 +171,7 @@ def _states(database: Database, id_: str) -> list[Any]:
         return list(connection.execute(select(outbox.c.state).where(outbox.c.id == id_)))
 
 
-def test_a_record_that_holds_anything_is_only_replaced_when_told_so(shop: Shop, tmp_path: Path) -> None:
+def test_a_database_with_rows_is_only_replaced_on_request(shop: Shop, tmp_path: Path) -> None:
     lived_in(shop)
     then = everything(shop.database)
     dumped(shop.database, tmp_path / "b.gz")
@@ -180,7 +179,7 @@ def test_a_record_that_holds_anything_is_only_replaced_when_told_so(shop: Shop, 
     now = everything(shop.database)
     with pytest.raises(SettingError, match="is not empty") as refused:
         restored(shop.database, tmp_path / "b.gz")
-    assert "--replace" in refused.value.mistakes[0].mend
+    assert "--replace" in str(refused.value.problems[0].hint)
     assert everything(shop.database) == now
     restored(shop.database, tmp_path / "b.gz", replace=True)
     assert everything(shop.database) == then
@@ -207,17 +206,17 @@ def _opens_customers(line: Any) -> bool:
     [
         (lambda lines: [lines[0] | {"schema": "9999"}, *lines[1:]], "newer Yingda"),
         (lambda lines: [lines[0] | {"format": 2}, *lines[1:]], "newer Yingda"),
-        (lambda lines: lines[:-1], "not whole"),
+        (lambda lines: lines[:-1], "incomplete"),
         (lambda lines: [line for line in lines if line != _row(lines)], "rows are missing"),
         (lambda lines: [line for line in lines if not _opens_customers(line)], "rows are missing"),
-        (lambda lines: [lines[0] | {"yingda": "diary"}, *lines[1:]], "no backup"),
-        (lambda lines: [[1, 2, 3]], "no backup"),
-        (lambda lines: [lines[0], {"table": "strangers", "columns": []}], "no backup"),
-        (lambda lines: [lines[0], {"table": "customers", "columns": ["id", "shoe_size"]}], "no backup"),
+        (lambda lines: [lines[0] | {"yingda": "diary"}, *lines[1:]], "not a backup"),
+        (lambda lines: [[1, 2, 3]], "not a backup"),
+        (lambda lines: [lines[0], {"table": "strangers", "columns": []}], "not a backup"),
+        (lambda lines: [lines[0], {"table": "customers", "columns": ["id", "shoe_size"]}], "not a backup"),
         (lambda lines: [_row(lines) if isinstance(line, list) else line for line in lines], "do not fit"),
     ],
 )
-def test_a_file_that_is_not_right_is_refused_and_changes_nothing(
+def test_an_invalid_backup_is_refused_and_changes_nothing(
     database: Database, other: Database, tmp_path: Path, change: Any, wrong: str
 ) -> None:
     with database.engine.begin() as connection:
@@ -236,7 +235,7 @@ def test_a_file_that_is_not_right_is_refused_and_changes_nothing(
 def _stamp(database: Database) -> None:
     """The fixture's tables have the newest shape and don't say so."""
     with database.engine.begin() as connection:
-        steps = ScriptDirectory(str(Path(dump.__file__).parent / "migrations"))
+        steps = ScriptDirectory(str(Path(backup.__file__).parent / "migrations"))
         MigrationContext.configure(connection).stamp(steps, "head")
 
 
@@ -245,11 +244,11 @@ def _refused(database: Database, path: Path) -> str | None:
     try:
         restored(database, path, replace=True)
     except SettingError as refused:
-        return refused.mistakes[0].file
+        return refused.problems[0].file
     return None
 
 
-def test_whatever_happened_to_the_file_is_said_plainly_and_changes_nothing(tmp_path: Path) -> None:
+def test_any_damage_of_a_backup_is_reported_and_changes_nothing(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'r.sqlite'}")
     migrate(database.engine)
     with database.engine.begin() as connection:
@@ -267,21 +266,21 @@ def test_whatever_happened_to_the_file_is_said_plainly_and_changes_nothing(tmp_p
     database.close()
 
 
-def test_a_large_record_is_never_in_memory_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_database_is_backed_up_and_restored_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows go out and come in by the batch: no more than one is held."""
     database = Database(f"sqlite:///{tmp_path / 'r.sqlite'}")
     migrate(database.engine)
     with database.engine.begin() as connection:
         connection.execute(insert(customers), [{"id": new_id()} for _ in range(5_000)])
-    monkeypatch.setattr(dump, "AT_ONCE", 50)
+    monkeypatch.setattr(backup, "BATCH", 50)
     sizes: list[int] = []
-    whole = dump._insert
 
-    def watched(connection: Any, lines: Any, table: Table | None, rows: Any) -> None:
-        sizes.append(len(rows))
-        whole(connection, lines, table, rows)
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def _watched(*executed: Any) -> None:
+        statement, parameters = executed[2:4]
+        if statement.startswith("INSERT INTO customers"):
+            sizes.append(len(parameters))
 
-    monkeypatch.setattr(dump, "_insert", watched)
     dumped(database, tmp_path / "b.gz")
     restored(database, tmp_path / "b.gz", replace=True)
     assert sum(sizes) == 5_000
@@ -294,7 +293,7 @@ class Verbs:
 
     def __init__(self, folder: Path, record: str) -> None:
         self.folder = folder
-        settings = {"mode": "demo", "secret": "demo-secret-for-tests", "record": record, "var": "var"}
+        settings = {"mode": "demo", "secret": "demo-secret-for-tests", "database": record, "var": "var"}
         (folder / "own.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
 
     def run(self, *words: str) -> tuple[int, str]:
@@ -303,12 +302,12 @@ class Verbs:
 
 
 @pytest.fixture
-def verbs(tmp_path: Path, record_url: str, monkeypatch: pytest.MonkeyPatch) -> Verbs:
+def verbs(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Verbs:
     monkeypatch.setenv("YINGDA_CONFIG", "")
-    return Verbs(tmp_path, record_url)
+    return Verbs(tmp_path, database_url)
 
 
-def test_the_verbs_carry_a_record_away_and_back(verbs: Verbs, shop: Shop, tmp_path: Path) -> None:
+def test_the_commands_back_up_and_restore_a_database(verbs: Verbs, shop: Shop, tmp_path: Path) -> None:
     lived_in(shop)
     before, file = everything(shop.database), tmp_path / "b.gz"
     code, said = verbs.run("backup", str(file))
@@ -323,20 +322,18 @@ def test_the_verbs_carry_a_record_away_and_back(verbs: Verbs, shop: Shop, tmp_pa
     assert sorted(path.name for path in tmp_path.glob("*.part")) == []
 
 
-def test_nothing_is_restored_while_yingda_runs_and_nothing_backed_up_where_nothing_is(
-    verbs: Verbs, tmp_path: Path
-) -> None:
+def test_restore_refuses_while_yingda_runs_and_backup_refuses_without_a_database(verbs: Verbs, tmp_path: Path) -> None:
     code, said = verbs.run("backup", str(tmp_path / "b.gz"))
     assert (code, "nothing to back up" in said) == (78, True)
     (tmp_path / "var").mkdir(exist_ok=True)
-    with only_one(tmp_path / "var" / "run.lock"):
+    with exclusive_lock(tmp_path / "var" / "run.lock"):
         code, said = verbs.run("restore", str(tmp_path / "b.gz"))
     assert (code, "already runs" in said) == (78, True)
     code, said = verbs.run("restore", str(tmp_path / "b.gz"))
     assert (code, "cannot be opened" in said) == (78, True)
 
 
-def test_a_newer_yingdas_record_is_left_alone_and_said_so(tmp_path: Path) -> None:
+def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'r.sqlite'}")
     migrate(database.engine)
     with database.engine.begin() as connection:
@@ -346,37 +343,37 @@ def test_a_newer_yingdas_record_is_left_alone_and_said_so(tmp_path: Path) -> Non
     database.close()
 
 
-def test_with_a_backup_nobody_is_logged_in_and_nobody_proves_who_they_are(
-    database: Database, other: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_restored_backup_has_no_sessions_and_no_codes(
+    database: Database, other_url: str, clock: MovableClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither with a new one, nor with one from when sessions and codes were still in it."""
     _stamp(database)
-    staff = Staff(database, 12, PasswordHasher(time_cost=1, memory_cost=64))
+    staff = SqlStaff(database, 12, PasswordHasher(time_cost=1, memory_cost=64))
     asyncio.run(staff.add("mei", "小梅", Role.AGENT, "a long password"))
     entered = asyncio.run(staff.log_in("mei", "a long password"))
     assert entered is not None
-    codes = RecordCodes(database)
-    assert asyncio.run(codes.issue("k1", "i1", "M1", "hash", database._clock() + 600 if database._clock else 0))
-    path = tmp_path / "b.gz"
-    for live in (dump.LIVE, frozenset[str]()):
-        monkeypatch.setattr(dump, "LIVE", live)
+    codes = SqlOneTimeCodes(database)
+    assert asyncio.run(codes.issue("k1", "i1", "M1", "hash", clock.now() + 600))
+    path, other = tmp_path / "b.gz", Database(other_url, clock.now)
+    for live in (backup.LIVE, frozenset[str]()):
+        monkeypatch.setattr(backup, "LIVE", live)
         dumped(database, path)
         written = gzip.decompress(path.read_bytes()).decode()
         assert ('"table":"sessions"' in written, '"table":"codes"' in written) == (not live, not live)
         restored(other, path, replace=True)
-        other._clock = database._clock
-        assert asyncio.run(Staff(other, 12).by_session(entered[0])) is None
-        assert asyncio.run(RecordCodes(other).current("i1")) is None
-        assert asyncio.run(Staff(other, 12).everybody()) == asyncio.run(staff.everybody())
+        assert asyncio.run(SqlStaff(other, 12).find_session(entered[0])) is None
+        assert asyncio.run(SqlOneTimeCodes(other).current("i1")) is None
+        assert asyncio.run(SqlStaff(other, 12).active_staff()) == asyncio.run(staff.active_staff())
+    other.close()
 
 
-def test_everything_the_record_holds_is_carried(tmp_path: Path) -> None:
+def test_every_table_is_backed_up(tmp_path: Path) -> None:
     """A table that is in no dump would be lost without a word."""
     database = Database(f"sqlite:///{tmp_path / 'r.sqlite'}")
     migrate(database.engine)
     with database.engine.connect() as connection:
         found = MetaData()
         found.reflect(connection)
-        assert {table.name for table in dump._tables(connection)} == found.tables.keys() - {"alembic_version"}
+        assert {table.name for table in backup.tables_of(connection)} == found.tables.keys() - {"alembic_version"}
     database.close()
     assert messages.name in metadata.tables

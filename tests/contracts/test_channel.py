@@ -10,17 +10,19 @@ from dataclasses import dataclass, replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from twitter_peer import activity, push, webhook_channel
-from wechat_shop import ACCOUNT
+from support import builders
+from support.twitter_payloads import activity, push, webhook_channel
+from support.wechat_webhook import ACCOUNT
 
-from bot.channels.rehearsal import RehearsalChannel
-from bot.channels.webchat import Visitors, WebChatChannel, WebChatSettings
+from bot.channels.fake import FakeChannel
+from bot.channels.webchat import VisitorTokens, WebChatChannel, WebChatSettings
 from bot.channels.wechat import WeChatChannel, WeChatSettings
+from bot.domain.messages import Messages, Outbound, RawRequest
 from bot.errors import Refused
-from bot.messages import Conversation, Identity, Messages, Outbound, RawRequest
-from bot.ports import Channel
-from bot.simulators.wechat import utterances
-from bot.simulators.wechat.envelope import Envelopes
+from bot.ports.channels import Channel
+from bot.simulators.wechat import actions
+from bot.simulators.wechat.envelopes import Envelopes
+from bot.text import BYTES, CHARACTERS
 
 NAME = "official"
 TEXT = "怎么退货？"
@@ -32,7 +34,7 @@ class Clock:
 
 
 class Nobody:
-    """A nerve with nobody on it."""
+    """LiveEvents without subscribers."""
 
     async def publish(self, topic: str, data: str) -> None:
         del topic, data
@@ -50,14 +52,14 @@ class Platform:
     request: Callable[[], RawRequest]
 
 
-def rehearsal() -> Platform:
+def fake() -> Platform:
     body = json.dumps({"from": "alice", "text": TEXT, "id": "m1"}).encode()
-    return Platform(RehearsalChannel(NAME), lambda: RawRequest("POST", {}, {}, body, time.time()))
+    return Platform(FakeChannel(NAME), lambda: RawRequest("POST", {}, {}, body, time.time()))
 
 
 def webchat() -> Platform:
-    visitors = Visitors(NAME, "a secret of sixteen or more", 180, Clock())
-    headers = {"authorization": f"Bearer {visitors.welcome('').token}", "content-type": "application/json"}
+    visitors = VisitorTokens(NAME, "a secret of sixteen or more", 180, Clock())
+    headers = {"authorization": f"Bearer {visitors.renew('').token}", "content-type": "application/json"}
     body = json.dumps({"id": "line-0001", "text": TEXT}).encode()
     channel = WebChatChannel(NAME, WebChatSettings(), visitors, Nobody())
     return Platform(channel, lambda: RawRequest("POST", {}, headers, body, time.time()))
@@ -70,7 +72,7 @@ def wechat() -> Platform:
         "encoding_aes_key": ACCOUNT.encoding_aes_key,
         "api": "none",
     }
-    push = Envelopes(ACCOUNT).seal("oAlice", utterances.text(TEXT), 7, time.time())
+    push = Envelopes(ACCOUNT).seal("oAlice", actions.text(TEXT), 7, time.time())
     channel = WeChatChannel(NAME, WeChatSettings.model_validate(told))
     return Platform(channel, lambda: RawRequest("POST", push.query, {}, push.body, time.time()))
 
@@ -82,7 +84,7 @@ def twitter() -> Platform:
 
 
 PLATFORMS = {
-    "rehearsal": rehearsal,
+    "fake": fake,
     "twitter": twitter,
     "webchat": webchat,
     "wechat": wechat,
@@ -91,7 +93,7 @@ every_channel = pytest.mark.parametrize("kind", sorted(PLATFORMS))
 
 
 @every_channel
-def test_a_message_says_who_what_and_by_which_key_and_a_repeat_says_the_same(kind: str) -> None:
+def test_a_message_has_sender_text_and_dedup_key_and_its_repeat_has_the_same(kind: str) -> None:
     platform = PLATFORMS[kind]()
     first, repeat = (platform.channel.receive(platform.request()) for _ in range(2))
     assert isinstance(first, Messages)
@@ -113,7 +115,7 @@ def test_a_large_body_is_refused_before_it_is_parsed(kind: str) -> None:
 @every_channel
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=40)
 @given(body=st.binary(max_size=300))
-def test_any_bytes_are_messages_or_a_typed_refusal(kind: str, body: bytes) -> None:
+def test_any_bytes_are_read_as_messages_or_refused(kind: str, body: bytes) -> None:
     platform = PLATFORMS[kind]()
     assert heard(platform.channel, replace(platform.request(), body=body)) in ("messages", 400, 403, 413)
 
@@ -126,7 +128,7 @@ def heard(channel: Channel, request: RawRequest) -> str | int:
 
 
 @every_channel
-def test_a_message_is_acknowledged_without_saying_anything(kind: str) -> None:
+def test_a_message_is_acknowledged_without_a_reply(kind: str) -> None:
     platform = PLATFORMS[kind]()
     answer = platform.channel.answer(platform.request(), None)
     assert answer.status // 100 == 2
@@ -134,7 +136,7 @@ def test_a_message_is_acknowledged_without_saying_anything(kind: str) -> None:
 
 
 @every_channel
-def test_a_reply_never_costs_the_acknowledgement(kind: str) -> None:
+def test_an_answer_with_a_reply_also_acknowledges(kind: str) -> None:
     platform = PLATFORMS[kind]()
     answer = platform.channel.answer(platform.request(), Outbound("o1", NAME, "oAlice", "", "七天内可以退。"))
     assert answer.status // 100 == 2
@@ -142,9 +144,9 @@ def test_a_reply_never_costs_the_acknowledgement(kind: str) -> None:
 
 
 @every_channel
-def test_the_limits_leave_room_for_words(kind: str) -> None:
-    conversation = Conversation("c1", NAME, kind, Identity("i1", "p1", NAME, "oAlice"), heard_at=time.time())
+def test_the_limits_allow_at_least_280_bytes_or_characters(kind: str) -> None:
+    conversation = builders.conversation(kind, NAME, "oAlice", heard_at=time.time())
     limits = PLATFORMS[kind]().channel.limits(conversation, time.time())
     assert limits.length >= 280
-    assert limits.unit in ("bytes", "characters")
+    assert limits.unit in (BYTES, CHARACTERS)
     assert not limits.public

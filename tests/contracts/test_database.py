@@ -1,4 +1,4 @@
-"""Work on the record: what waits together is written together, and what fails fails alone."""
+"""Group commit: waiting work is written in one transaction, and failing work fails alone."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Connection, insert, select
 
-from bot.stores.record.database import Database
-from bot.stores.record.prepared import Among, Prepared
-from bot.stores.record.tables import audit
-from bot.wording import new_id
+from bot.stores.sql.database import Database
+from bot.stores.sql.schema import audit
+from bot.stores.sql.statements import InList, Prepared
+from bot.text import new_id
 
-WORD = Prepared(select(audit.c.action).where(Among(audit.c.action, "words")).order_by(audit.c.action))
+WORD = Prepared(select(audit.c.action).where(InList(audit.c.action, "words")).order_by(audit.c.action))
 
 
 def noting(word: str, fails: bool = False) -> Callable[[Connection], str]:
@@ -40,7 +40,7 @@ def busy_until(gate: threading.Event) -> Callable[[Connection], bool]:
 
 
 async def meanwhile(database: Database, *work: Callable[[Connection], str]) -> list[str | BaseException]:
-    """Ask for all of `work` while the record is busy with something else."""
+    """Submit all of `work` while another transaction is running."""
     gate = threading.Event()
     before = asyncio.create_task(database.write(busy_until(gate)))
     waiting = [asyncio.create_task(database.write(one)) for one in work]
@@ -50,20 +50,20 @@ async def meanwhile(database: Database, *work: Callable[[Connection], str]) -> l
     return await asyncio.gather(*waiting, return_exceptions=True)
 
 
-def test_everything_that_waited_for_the_record_is_written(database: Database) -> None:
+def test_all_waiting_work_is_written(database: Database) -> None:
     words = [f"word {number:02}" for number in range(20)]
     assert asyncio.run(meanwhile(database, *map(noting, words))) == words
     assert noted(database) == words
 
 
-def test_work_that_fails_fails_alone_and_leaves_nothing_behind(database: Database) -> None:
+def test_failing_work_fails_alone_and_writes_nothing(database: Database) -> None:
     first, failed, last = asyncio.run(meanwhile(database, noting("one"), noting("two", fails=True), noting("three")))
     assert (first, last) == ("one", "three")
     assert isinstance(failed, LookupError)
     assert noted(database) == ["one", "three"]
 
 
-def test_work_that_nobody_waits_for_any_more_is_no_trouble_to_others(database: Database) -> None:
+def test_cancelled_work_does_not_affect_other_work(database: Database) -> None:
     async def scene() -> str:
         gate = threading.Event()
         before = asyncio.create_task(database.write(busy_until(gate)))
@@ -81,7 +81,7 @@ def test_work_that_nobody_waits_for_any_more_is_no_trouble_to_others(database: D
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 1_000])
-def test_a_list_of_any_length_is_asked_for_in_one_statement(database: Database, count: int) -> None:
+def test_a_list_of_any_length_is_one_parameter(database: Database, count: int) -> None:
     async def scene() -> list[str]:
         for word in ("a 'quoted' one", "b", "丙"):
             await database.write(noting(word))

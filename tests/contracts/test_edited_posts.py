@@ -1,18 +1,18 @@
-"""What the record promises about posts that are edited: on SQLite and on PostgreSQL."""
+"""Posts that are edited, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
 
 from sqlalchemy import select
+from support.builders import answering
 
-from bot.decisions import Trace
-from bot.messages import Inbound, Kind, Media, Owner
-from bot.stores.record.commits import RecordTurns
-from bot.stores.record.database import Database
-from bot.stores.record.intake import RecordIntake
-from bot.stores.record.tables import messages, receipts
-from bot.turns import Accepted, Committed, Happened, Reply, TurnCommit, Work
+from bot.domain.messages import Inbound, Kind, Media
+from bot.domain.turns import Accepted, ClaimedMessage, Committed
+from bot.stores.sql.database import Database
+from bot.stores.sql.inbox import SqlInbox
+from bot.stores.sql.schema import messages, receipts
+from bot.stores.sql.turns import SqlTurns
 
 CHANNELS = {"brand": "twitter"}
 
@@ -23,15 +23,11 @@ def post(text: str, version: int = 0, media: Media | None = None) -> Inbound:
 
 
 def accept(database: Database, *inbounds: Inbound, holder: str = "one") -> list[Accepted]:
-    return asyncio.run(RecordIntake(database, holder, CHANNELS).accept(inbounds))
+    return asyncio.run(SqlInbox(database, holder, CHANNELS).accept(inbounds))
 
 
-def commit(database: Database, work: Work) -> Committed:
-    answer = TurnCommit(
-        work.conversation, work.message, Owner.BOT, True, Trace(1, "en", (), "Answer"), (Reply(work.message.text),),
-        events=(Happened("answered", "bot", 1),),
-    )  # fmt: skip
-    return asyncio.run(RecordTurns(database, "one").commit([answer]))[0]
+def commit(database: Database, work: ClaimedMessage) -> Committed:
+    return asyncio.run(SqlTurns(database, "one").commit([answering(work, work.message.text)]))[0]
 
 
 def said(database: Database) -> list[str]:
@@ -39,12 +35,12 @@ def said(database: Database) -> list[str]:
     return list(asyncio.run(database.read(lambda one: one.execute(asked).scalars().all())))
 
 
-def test_words_that_nobody_has_answered_give_way_and_the_turn_under_way_is_decided_again(database: Database) -> None:
+def test_an_edit_before_the_reply_replaces_the_text_and_voids_the_running_turn(database: Database) -> None:
     (first,) = accept(database, post("when will my ordr arive"))
-    assert first.work is not None
+    assert first.claimed is not None
     (edit,) = accept(database, post("I want my money back", 2), holder="another")
-    assert (edit.message_id, edit.held, edit.work) == (first.message_id, False, None)
-    lost = commit(database, first.work)
+    assert (edit.message_id, edit.lease_held, edit.claimed) == (first.message_id, False, None)
+    lost = commit(database, first.claimed)
     assert not lost.won
     assert lost.next is not None
     assert lost.next.message.text == "I want my money back"
@@ -52,14 +48,14 @@ def test_words_that_nobody_has_answered_give_way_and_the_turn_under_way_is_decid
     assert said(database) == ["I want my money back"]
 
 
-def test_after_the_answer_the_new_words_are_a_message_of_their_own(database: Database) -> None:
+def test_an_edit_after_the_reply_is_a_message_of_its_own(database: Database) -> None:
     (first,) = accept(database, post("when will my ordr arive"))
-    assert first.work is not None
-    assert commit(database, first.work).won
+    assert first.claimed is not None
+    assert commit(database, first.claimed).won
     (edit,) = accept(database, post("I want my money back", 2))
-    assert edit.work is not None
-    assert (edit.held, edit.message_id != first.message_id) == (True, True)
-    assert edit.work.message.data["edited"]
+    assert edit.claimed is not None
+    assert (edit.lease_held, edit.message_id != first.message_id) == (True, True)
+    assert edit.claimed.message.data["edited"]
     assert said(database) == ["when will my ordr arive", "I want my money back"]
 
 
@@ -79,10 +75,10 @@ def test_all_versions_in_one_batch_are_one_message(database: Database) -> None:
     assert said(database) == ["c"]
 
 
-def test_another_picture_is_another_version_and_the_same_words_are_none(database: Database) -> None:
+def test_a_changed_picture_is_an_edit_and_an_unchanged_post_is_not(database: Database) -> None:
     (first,) = accept(database, post("a"))
-    assert first.work is not None
-    assert commit(database, first.work).won
+    assert first.claimed is not None
+    assert commit(database, first.claimed).won
     accept(database, post("a", 2))
     assert said(database) == ["a"]
     accept(database, post("a", 3, Media("3_1", "photo")))

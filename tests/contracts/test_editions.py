@@ -1,24 +1,23 @@
-"""RecordEditions on every record: numbered, immutable, one of them active, and nobody publishes over another."""
+"""Editions on SQLite and PostgreSQL: numbered, immutable, one of them active, and no lost updates."""
 
 from __future__ import annotations
 
 import asyncio
 
 import pytest
-from ground import MovableClock
 from sqlalchemy import Connection, select
+from support.services import MovableClock
 
 from bot.errors import Stale
-from bot.ports import Editions
-from bot.ports.editions import Activation, Published
-from bot.stores.record.database import Database
-from bot.stores.record.editions import RecordEditions
-from bot.stores.record.tables import editions as table
+from bot.ports.storage import Activation, Editions, PublishedEdition
+from bot.stores.sql.database import Database
+from bot.stores.sql.editions import SqlEditions
+from bot.stores.sql.schema import editions as table
 
 
 @pytest.fixture
 def editions(database: Database) -> Editions:
-    return RecordEditions(database)
+    return SqlEditions(database)
 
 
 def test_before_the_first_edition_none_is_active(editions: Editions) -> None:
@@ -49,7 +48,7 @@ def test_older_editions_stay_as_they_were(editions: Editions) -> None:
 
 
 @pytest.mark.parametrize("based_on", [0, 2, -1])
-def test_publishing_over_somebody_elses_edition_writes_nothing(editions: Editions, based_on: int) -> None:
+def test_publishing_on_an_outdated_edition_writes_nothing(editions: Editions, based_on: int) -> None:
     async def story() -> None:
         await editions.publish("theirs", b"1", "mei", 0)
         with pytest.raises(Stale):
@@ -62,7 +61,7 @@ def test_publishing_over_somebody_elses_edition_writes_nothing(editions: Edition
     asyncio.run(story())
 
 
-def test_of_many_who_publish_at_once_exactly_one_wins(editions: Editions) -> None:
+def test_of_many_concurrent_publications_exactly_one_succeeds(editions: Editions) -> None:
     async def story() -> None:
         attempts = [editions.publish(f"of {editor}", b"", str(editor), 0) for editor in range(8)]
         outcomes = await asyncio.gather(*attempts, return_exceptions=True)
@@ -73,7 +72,9 @@ def test_of_many_who_publish_at_once_exactly_one_wins(editions: Editions) -> Non
     asyncio.run(story())
 
 
-def test_who_published_and_when_is_kept(editions: Editions, database: Database, clock: MovableClock) -> None:
+def test_publisher_and_time_of_an_edition_are_stored(
+    editions: Editions, database: Database, clock: MovableClock
+) -> None:
     def by_and_at(connection: Connection) -> tuple[str, float]:
         row = connection.execute(select(table.c.by, table.c.at)).one()
         return row.by, row.at
@@ -93,7 +94,7 @@ async def published(editions: Editions, number: int) -> None:
 def test_an_earlier_edition_becomes_active_again_and_the_history_keeps_who_did_it(
     editions: Editions, clock: MovableClock
 ) -> None:
-    async def story() -> list[Published]:
+    async def story() -> list[PublishedEdition]:
         await published(editions, 3)
         clock.move(60)
         await editions.activate(1, "jun", 3)
@@ -104,8 +105,8 @@ def test_an_earlier_edition_becomes_active_again_and_the_history_keeps_who_did_i
 
     start = clock.now()
     assert asyncio.run(story()) == [
-        Published(4, start + 120, "mei", (Activation(4, 1, start + 120, "mei"),)),
-        Published(3, start, "mei", (Activation(3, 2, start, "mei"),)),
+        PublishedEdition(4, start + 120, "mei", (Activation(4, 1, start + 120, "mei"),)),
+        PublishedEdition(3, start, "mei", (Activation(3, 2, start, "mei"),)),
     ]
     (first,) = [one for one in asyncio.run(editions.history(9)) if one.number == 1]
     assert first.activations == (Activation(1, 0, start, "mei"), Activation(1, 3, start + 60, "jun"))
@@ -121,7 +122,7 @@ def test_the_active_edition_is_in_the_history_however_old(editions: Editions) ->
 
 
 @pytest.mark.parametrize(("number", "based_on", "refused"), [(1, 2, Stale), (1, 0, Stale), (9, 3, LookupError)])
-def test_going_back_over_somebody_elses_edition_or_to_none_changes_nothing(
+def test_going_back_from_an_outdated_edition_or_to_a_missing_one_changes_nothing(
     editions: Editions, number: int, based_on: int, refused: type[Exception]
 ) -> None:
     async def story() -> None:
@@ -134,7 +135,7 @@ def test_going_back_over_somebody_elses_edition_or_to_none_changes_nothing(
     asyncio.run(story())
 
 
-def test_of_many_who_publish_and_go_back_at_once_exactly_one_wins(editions: Editions) -> None:
+def test_of_concurrent_publishing_and_going_back_exactly_one_succeeds(editions: Editions) -> None:
     async def story() -> None:
         await published(editions, 3)
         attempts = [editions.activate(1 + one % 2, str(one), 3) for one in range(6)]

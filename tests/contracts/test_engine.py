@@ -1,4 +1,4 @@
-"""What every engine owes to the journey, whatever it is made of."""
+"""The contract of every Engine."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from functools import cache
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rasa_stage import fallbacks, schooled_service
+from support.simulated_rasa import fallbacks, trained_service
 
-from bot.decisions import Understanding, Utterance
+from bot.domain.decisions import Understanding, Utterance
 from bot.errors import EngineFailed
-from bot.intents.understanding.semantic import SemanticEngine
-from bot.intents.understanding.training import learn
-from bot.ports import Engine
+from bot.intents.classifier.engine import SemanticEngine
+from bot.intents.classifier.training import learn
+from bot.ports.nlu import Engine
 
 TAUGHT: Sequence[tuple[str, Sequence[str]]] = (
     ("hours", ("几点开门", "你们周末营业吗", "营业时间", "what are your opening hours", "are you open on sunday")),
@@ -29,17 +29,17 @@ ODD = ("", " ", "\x00", "\ud800", "?!?!", "😀😀😀", "啊" * 10_000, "a" * 
 @cache
 def semantic() -> Engine:
     engine = SemanticEngine()
-    engine.take_up(7, learn(TAUGHT, 0.95).model)
+    engine.load(7, learn(TAUGHT, 0.95).model)
     return engine
 
 
 @pytest.fixture(scope="module")
 def rasa() -> Iterator[Engine]:
-    """Over HTTP, and the service never fails: nothing here is understood by the engine in reserve."""
+    """Engine `rasa` over HTTP; the service never fails, so no text is understood by the fallback."""
     before = fallbacks()
-    with schooled_service(TAUGHT) as stage, stage.engine(7) as engine:
+    with trained_service(TAUGHT) as stage, stage.engine(7) as engine:
         yield engine
-    assert fallbacks().items() <= {**before, "unschooled": fallbacks().get("unschooled", 0.0)}.items()
+    assert fallbacks().items() <= {**before, "untrained": fallbacks().get("untrained", 0.0)}.items()
 
 
 @pytest.fixture(params=["semantic", "rasa"])
@@ -57,7 +57,7 @@ def test_every_utterance_gets_one_understanding_in_order(engine: Engine) -> None
     assert [one.candidates[0].intent for one in understood] == ["hours", "refund", "hours", "delivery"]
 
 
-def test_nothing_asked_is_nothing_understood(engine: Engine) -> None:
+def test_no_utterances_give_no_understandings(engine: Engine) -> None:
     assert engine.understand([]) == []
 
 
@@ -70,7 +70,7 @@ def test_candidates_are_ranked_probabilities_of_known_intents(engine: Engine) ->
         assert {candidate.intent for candidate in one.candidates} <= {intent for intent, _ in TAUGHT}
 
 
-def test_an_example_in_another_dress_is_exact(engine: Engine) -> None:
+def test_an_example_in_another_form_is_exact(engine: Engine) -> None:
     for one in asked(engine, "幾點開門？", "  几点 开门!!", "你好，请问几点开门？谢谢", "WHAT ARE YOUR OPENING HOURS"):
         assert one.exact
         assert one.candidates[0].intent == "hours"
@@ -78,7 +78,7 @@ def test_an_example_in_another_dress_is_exact(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
-def test_odd_texts_are_not_understood_but_never_an_error(engine: Engine, odd: str) -> None:
+def test_odd_texts_raise_no_error(engine: Engine, odd: str) -> None:
     (one,) = asked(engine, odd)
     assert not one.exact
     assert not one.candidates or one.candidates[0].confidence < 0.5
@@ -86,16 +86,16 @@ def test_odd_texts_are_not_understood_but_never_an_error(engine: Engine, odd: st
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.text(max_size=60), max_size=6))
-def test_any_text_at_all_is_understood_somehow(engine: Engine, texts: list[str]) -> None:
+def test_any_text_gives_an_understanding(engine: Engine, texts: list[str]) -> None:
     assert len(asked(engine, *texts)) == len(texts)
 
 
-def test_an_edition_that_was_never_taken_up_is_a_failure_the_journey_knows(engine: Engine) -> None:
+def test_an_edition_that_is_not_loaded_raises_engine_failed(engine: Engine) -> None:
     with pytest.raises(EngineFailed):
         engine.understand([Utterance("几点开门", "zh", 8)])
 
 
-def test_many_threads_ask_at_once_and_hear_what_one_would(engine: Engine) -> None:
+def test_understanding_is_thread_safe(engine: Engine) -> None:
     texts = [f"{words} {number}" for number in range(8) for words in ("how long is delivery", "退款多久", "积分查询")]
     alone = asked(engine, *texts)
     with ThreadPoolExecutor(6) as pool:

@@ -10,23 +10,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ground import MovableClock, postgres_schema
 from sqlalchemy import Engine, create_engine, insert, select, text
+from support.services import MovableClock, postgres_schema
 
+from bot.domain.members import Member, MemberKey, PointsChange, Redemption
+from bot.domain.messages import DAY
 from bot.errors import MemberSystemFailed, SettingError
 from bot.members.demo import fill
-from bot.members.schema import members, point_movements, redemptions, schema
-from bot.members.sql import SqlMemberDirectory
-from bot.membership import Member, MemberKey, Movement, Redemption
-from bot.ports import MemberDirectory
-
-DAY = 86400.0
+from bot.members.sql import SqlMemberDirectory, members, point_movements, redemptions, schema
+from bot.ports.nlu import MemberDirectory
 
 
 @pytest.fixture
-def engine(record_url: str, clock: MovableClock) -> Iterator[Engine]:
+def engine(database_url: str, clock: MovableClock) -> Iterator[Engine]:
     """The member database, as its owner sees it."""
-    engine = create_engine(record_url.replace("postgresql://", "postgresql+psycopg://"))
+    engine = create_engine(database_url.replace("postgresql://", "postgresql+psycopg://"))
     with engine.begin() as connection:
         fill(connection, clock.now())
     yield engine
@@ -34,8 +32,8 @@ def engine(record_url: str, clock: MovableClock) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def directory(engine: Engine, record_url: str, clock: MovableClock) -> Iterator[SqlMemberDirectory]:
-    directory = SqlMemberDirectory(record_url, 5.0, clock.now)
+def directory(engine: Engine, database_url: str, clock: MovableClock) -> Iterator[SqlMemberDirectory]:
+    directory = SqlMemberDirectory(database_url, 5.0, clock.now)
     yield directory
     directory.close()
 
@@ -63,7 +61,7 @@ def test_a_member_is_found_by_number_and_by_phone(directory: SqlMemberDirectory)
     assert asyncio.run(directory.member("m01")) == lin
 
 
-def test_nobody_is_found_by_anything_else(directory: SqlMemberDirectory) -> None:
+def test_a_member_is_not_found_by_anything_else(directory: SqlMemberDirectory) -> None:
     for value in ("YS999999", "m01", "林晓", "", "' OR 1=1 --", "%", "ys100001"):
         assert find(directory, value) is None
     assert asyncio.run(directory.member("m99")) is None
@@ -84,25 +82,27 @@ def test_a_number_goes_before_the_phone_that_reads_the_same(directory: SqlMember
     assert found.id == "m13"
 
 
-def test_points_are_the_sum_of_all_that_came_and_went(directory: SqlMemberDirectory, clock: MovableClock) -> None:
+def test_points_are_the_sum_of_all_movements(directory: SqlMemberDirectory, clock: MovableClock) -> None:
     points = asyncio.run(directory.points("m01"))
     assert (points.balance, points.tier) == (1000, "spring")
-    assert points.movements[0] == Movement(clock.now() - 3 * DAY, 60, {"zh": "写评价", "en": "Review"})
+    assert points.movements[0] == PointsChange(clock.now() - 3 * DAY, 60, {"zh": "写评价", "en": "Review"})
     assert [movement.points for movement in points.movements] == [60, 180, -300, 260, 380, 420]
 
 
-def test_what_was_spent_is_taken_from_what_lapses_first(directory: SqlMemberDirectory, clock: MovableClock) -> None:
+def test_spent_points_are_taken_from_those_that_expire_first(
+    directory: SqlMemberDirectory, clock: MovableClock
+) -> None:
     points = asyncio.run(directory.points("m01"))
     assert (points.expiring, points.expiring_at) == (420 - 300, clock.now() + 21 * DAY)
 
 
-def test_what_has_lapsed_is_not_announced_again(directory: SqlMemberDirectory, clock: MovableClock) -> None:
+def test_expired_points_are_not_announced(directory: SqlMemberDirectory, clock: MovableClock) -> None:
     clock.move(22 * DAY)
     points = asyncio.run(directory.points("m01"))
     assert (points.expiring, points.expiring_at) == (380, clock.now() + (155 - 22) * DAY)
 
 
-def test_points_that_never_lapse_are_never_announced(directory: SqlMemberDirectory, engine: Engine) -> None:
+def test_points_that_never_expire_are_not_announced(directory: SqlMemberDirectory, engine: Engine) -> None:
     join(engine, "m13", "YS100013", "13900000013", (500, None))
     points = asyncio.run(directory.points("m13"))
     assert (points.balance, points.expiring, points.expiring_at) == (500, 0, None)
@@ -121,7 +121,7 @@ def test_a_long_history_is_cut_to_the_newest(directory: SqlMemberDirectory, engi
     assert [movement.points for movement in points.movements] == list(range(30, 20, -1))
 
 
-def test_the_points_of_nobody_are_a_failure_not_a_zero(directory: SqlMemberDirectory) -> None:
+def test_points_of_an_unknown_member_are_a_failure_not_zero(directory: SqlMemberDirectory) -> None:
     with pytest.raises(MemberSystemFailed, match="unknown_member"):
         asyncio.run(directory.points("m99"))
 
@@ -151,7 +151,7 @@ def test_two_calls_at_once_with_one_key_redeem_once(directory: SqlMemberDirector
         assert len(connection.execute(select(redemptions)).all()) == 1
 
 
-def test_two_gifts_at_once_never_cost_more_than_there_is(directory: SqlMemberDirectory) -> None:
+def test_two_concurrent_redemptions_never_exceed_the_balance(directory: SqlMemberDirectory) -> None:
     async def both() -> list[Redemption | BaseException]:
         calls = (directory.redeem("m01", "tin", f"turn-{number}") for number in range(4))
         return await asyncio.gather(*calls, return_exceptions=True)
@@ -166,7 +166,7 @@ def test_two_gifts_at_once_never_cost_more_than_there_is(directory: SqlMemberDir
     ("member", "gift", "why"),
     [("m04", "tin", "not_enough_points"), ("m01", "moon", "unknown_gift"), ("m99", "tin", "unknown_member")],
 )
-def test_what_cannot_be_redeemed_leaves_no_trace(
+def test_a_refused_redemption_changes_nothing(
     directory: SqlMemberDirectory, engine: Engine, member: str, gift: str, why: str
 ) -> None:
     with pytest.raises(MemberSystemFailed, match=why):
@@ -182,7 +182,7 @@ def test_a_key_of_another_redemption_is_refused(directory: SqlMemberDirectory) -
         redeem(directory, "m03", "sampler", "turn-1")
 
 
-def test_missing_tables_are_one_failure_that_tells_no_number(directory: SqlMemberDirectory, engine: Engine) -> None:
+def test_missing_tables_are_one_failure_without_a_members_number(directory: SqlMemberDirectory, engine: Engine) -> None:
     schema.drop_all(engine)
     with pytest.raises(MemberSystemFailed) as failed:
         find(directory, "13800000001")
@@ -241,7 +241,7 @@ def deaf_port() -> Iterator[int]:
             connection.close()
 
 
-def test_a_server_that_never_speaks_is_given_up_in_time(deaf_port: int) -> None:
+def test_a_silent_server_is_given_up_in_time(deaf_port: int) -> None:
     directory = SqlMemberDirectory(f"postgresql://postgres@127.0.0.1:{deaf_port}/test", 0.5)
     began = time.monotonic()
     with pytest.raises(MemberSystemFailed):
@@ -267,8 +267,8 @@ def test_a_locked_sqlite_is_given_up_in_time(tmp_path: Path, clock: MovableClock
 
 
 @pytest.mark.parametrize("url", ["members", "oracle-of-delphi://host/members", "mysql+nodriver://host/members"])
-def test_an_address_that_names_no_database_stops_the_start_and_says_how_to_mend_it(url: str) -> None:
+def test_an_address_without_a_database_stops_the_start_with_the_correction(url: str) -> None:
     with pytest.raises(SettingError) as refused:
         SqlMemberDirectory(url, 1.0)
-    assert refused.value.mistakes[0].key == "members.url"
-    assert "postgresql://" in refused.value.mistakes[0].mend
+    assert refused.value.problems[0].key == "members.url"
+    assert "postgresql://" in str(refused.value.problems[0].hint)

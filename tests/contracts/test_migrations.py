@@ -1,17 +1,17 @@
-"""The tables that migrations make are the tables that the code knows: on SQLite and on PostgreSQL."""
+"""Migrations make exactly the tables of the schema, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from bot.stores.record.database import Database
-from bot.stores.record.migrate import is_migrated, migrate
-from bot.stores.record.tables import metadata
+from bot.stores.sql.database import Database
+from bot.stores.sql.migrate import is_migrated, migrate
+from bot.stores.sql.schema import metadata
 
 
-def test_migrating_leads_to_todays_tables(record_url: str) -> None:
-    database = Database(record_url)
+def test_migrations_make_the_tables_of_the_schema(database_url: str) -> None:
+    database = Database(database_url)
     migrate(database.engine)
     with database.engine.connect() as connection:
         assert is_migrated(connection)

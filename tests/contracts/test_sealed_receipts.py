@@ -1,4 +1,4 @@
-"""Receipts from before they were sealed: an upgrade seals them, and platforms' repeats are known as before."""
+"""Receipts of versions without seals: an upgrade seals them, and repeats are still recognised."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, text
 
-from bot.messages import Inbound, Kind
-from bot.stores.record.database import Database
-from bot.stores.record.dump import read_dump, write_dump
-from bot.stores.record.intake import RecordIntake
-from bot.stores.record.migrate import migrate, upgrade
-from bot.stores.record.sealing import seal
+from bot.domain.messages import Inbound, Kind
+from bot.stores.sql.backup import read_dump, write_dump
+from bot.stores.sql.database import Database
+from bot.stores.sql.inbox import SqlInbox
+from bot.stores.sql.migrate import migrate, upgrade
+from bot.stores.sql.receipts import seal
 
 BEFORE = "0004"
 SECRET = "the secret of this deployment"
@@ -22,7 +22,7 @@ OLD = [f"{OPENID}|1790000000|{number}" for number in range(2_500)]
 
 
 def lived(connection: Connection) -> None:
-    """Receipts of an earlier version, and what was once sent to somebody who has been forgotten."""
+    """Receipts of an earlier version, and messages to a customer who has been erased."""
     upgrade(connection, BEFORE)
     receipt = text(
         "INSERT INTO receipts (account, dedup_key, message_id, conversation_id, attempt, at)"
@@ -46,15 +46,15 @@ def lived(connection: Connection) -> None:
 
 
 @pytest.fixture
-def old(record_url: str) -> Database:
-    database = Database(record_url)
+def old(database_url: str) -> Database:
+    database = Database(database_url)
     database.write_here(lived)
     return database
 
 
 def known(database: Database, key: str) -> int:
     """How often a message has come, now that it comes once more."""
-    intake = RecordIntake(database, "one", {"tea": "rehearsal"}, secret=SECRET)
+    intake = SqlInbox(database, "one", {"tea": "fake"}, secret=SECRET)
     (accepted,) = asyncio.run(intake.accept([Inbound("tea", OPENID, key, Kind.TEXT, "怎么退货？")]))
     return accepted.attempt
 
@@ -63,7 +63,7 @@ def columns(database: Database, statement: str) -> list[str]:
     return database.read_here(lambda connection: list(connection.execute(text(statement)).scalars()))
 
 
-def test_old_receipts_are_sealed_by_an_upgrade_and_repeats_are_known(old: Database) -> None:
+def test_an_upgrade_seals_old_receipts_and_repeats_are_recognised(old: Database) -> None:
     migrate(old.engine, SECRET)
     keys = columns(old, "SELECT dedup_key FROM receipts")
     assert set(keys) == {seal(SECRET, "tea", key) for key in OLD}
@@ -82,7 +82,7 @@ def test_an_old_backup_is_sealed_when_it_is_restored(old: Database, tmp_path: Pa
     old.close()
 
 
-def test_a_seal_tells_accounts_and_secrets_apart_and_nothing_else() -> None:
+def test_a_seal_depends_on_account_key_and_secret() -> None:
     seals = {seal(secret, account, key) for secret in ("a", "b") for account in ("x", "y") for key in ("1", "2")}
     assert len(seals) == 8
     assert seal("a", "x", "1") == seal("a", "x", "1")

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from attack.targets import running
 from hostile import SLOW, aims, measured
-from product import started
+from support.running_product import started
 
 pytestmark = [pytest.mark.faults, pytest.mark.long]
 
 
-def test_strangers_get_nothing_and_followers_are_answered_meanwhile(
+def test_under_a_flood_of_forged_requests_followers_are_answered(
     tmp_path: Path, shipped_edition: tuple[str, bytes]
 ) -> None:
     with started(tmp_path, shipped_edition):

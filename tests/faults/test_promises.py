@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import Cluster, cluster
-from failures import (
+from support.failure_injection import (
     connections_drop,
     database_fails,
     kill_children,
-    kill_nerve,
+    kill_redis,
     kill_supervisor,
     kill_worker,
     platform_busy,
@@ -24,13 +23,14 @@ from failures import (
     repeats_at_once,
     slow_platform,
     stop_worker,
-    wipe_nerve,
+    wipe_redis,
 )
-from fleet import Fleet, Household
-from ledger import Ledger
-from storm import Crowd, Fault, storm
+from support.load_generator import Crowd, Fault, run_load
+from support.postgres_cluster import Cluster, cluster
+from support.promise_audit import PromiseAudit
+from support.worker_fleet import Fleet, SupervisedFleet
 
-from bot.services.loopback import free_port
+from bot.process.sockets import free_port
 
 pytestmark = [pytest.mark.faults, pytest.mark.long]
 
@@ -63,26 +63,26 @@ def fleet(
     made.close()
 
 
-def test_nothing_is_lost_doubled_reordered_or_talked_over_whatever_fails(
+def test_nothing_is_lost_repeated_reordered_or_sent_after_a_claim_whatever_fails(
     fleet: Fleet, kept: Cluster | None, ports: dict[str, int]
 ) -> None:
     faults = [
         repeats_at_once,
         kill_worker(0),
         slow_platform,
-        kill_nerve,
+        kill_redis,
         database_fails(kept),
         connections_drop,
         kill_worker(1),
         platform_busy,
-        wipe_nerve,
+        wipe_redis,
         platform_down,
         stop_worker(0),
         repeats_at_once,
     ]
     crowd = Crowd(followers=18, texts=10, rng=random.Random(7), pause=2.5)
-    harvest = storm(fleet, ports, crowd, faults)
-    found = Ledger(fleet.record).check(harvest)
+    observed = run_load(fleet, ports, crowd, faults)
+    found = PromiseAudit(fleet.database).check(observed)
     assert found["messages"] == 180
     assert found["claims"] > 0
     assert found["repeated"] > 0
@@ -91,20 +91,20 @@ def test_nothing_is_lost_doubled_reordered_or_talked_over_whatever_fails(
 def test_nothing_is_lost_when_the_supervisor_is_killed_and_started_again(
     tmp_path: Path, kept: Cluster | None, ports: dict[str, int], shipped_edition: tuple[str, bytes]
 ) -> None:
-    house = Household(tmp_path, kept.url if kept else "", 2, ports)
-    house.open(shipped_edition)
+    fleet = SupervisedFleet(tmp_path, kept.url if kept else "", 2, ports)
+    fleet.open(shipped_edition)
     try:
         crowd = Crowd(followers=12, texts=6, rng=random.Random(11), pause=2.0)
-        harvest = storm(house, ports, crowd, [repeats_at_once, kill_children, kill_supervisor])
+        observed = run_load(fleet, ports, crowd, [repeats_at_once, kill_children, kill_supervisor])
     finally:
-        house.close()
-    found = Ledger(house.record).check(harvest)
+        fleet.close()
+    found = PromiseAudit(fleet.database).check(observed)
     assert found["messages"] == 72
     assert found["repeated"] > 0
 
 
 @pytest.mark.soak
-def test_the_promises_hold_over_two_thousand_messages_and_every_fault_in_any_order(
+def test_the_promises_hold_over_two_thousand_messages_and_random_faults(
     fleet: Fleet, kept: Cluster | None, ports: dict[str, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     seed = int(os.environ.get("YINGDA_SEED") or random.SystemRandom().randrange(10**6))
@@ -116,8 +116,8 @@ def test_the_promises_hold_over_two_thousand_messages_and_every_fault_in_any_ord
         kill_worker(1),
         stop_worker(0),
         stop_worker(1),
-        kill_nerve,
-        wipe_nerve,
+        kill_redis,
+        wipe_redis,
         database_fails(kept),
         repeats_at_once,
         slow_platform,
@@ -126,8 +126,8 @@ def test_the_promises_hold_over_two_thousand_messages_and_every_fault_in_any_ord
         platform_busy,
     ]
     faults = [fault for _ in range(5) for fault in rng.sample(known, len(known))]
-    harvest = storm(fleet, ports, Crowd(followers=60, texts=55, rng=rng, pause=3.0), faults)
-    found = Ledger(fleet.record).check(harvest)
+    observed = run_load(fleet, ports, Crowd(followers=60, texts=55, rng=rng, pause=3.0), faults)
+    found = PromiseAudit(fleet.database).check(observed)
     with capsys.disabled():
         sys.stdout.write(f"{found}\n")
     assert found["acknowledged"] >= 2_000

@@ -7,22 +7,24 @@ import threading
 from collections.abc import Sequence
 
 import pytest
-from shop import Shop
 from sqlalchemy import Connection, event, select, text, update
+from support.shop import Shop
 
-from bot.batches import Together
-from bot.cases import AgentReply
-from bot.decisions import Understanding, Utterance
-from bot.delivery import verdict
+from bot.delivery import result_of_failure
+from bot.domain.cases import AgentReply
+from bot.domain.decisions import Understanding, Utterance
+from bot.domain.messages import Inbound, Kind, Limits, Outbound, OutboxState, Reason, Sent
+from bot.domain.turns import ClaimedMessage, Committed, Delivered, DueDelivery, TurnCommit
 from bot.errors import DeliveryFailed
-from bot.messages import Inbound, Kind, Outbound, OutboxState, Reason, Sent
-from bot.offers import Late, Offer
-from bot.stores.record.database import Database
-from bot.stores.record.intake import LEASE, RecordIntake
-from bot.stores.record.outbox import RecordOutbox
-from bot.stores.record.tables import conversations, events, outbox
-from bot.turns import Committed, Delivered, Due, TurnCommit
-from bot.wording import new_id
+from bot.intents.classifier.engine import SemanticEngine
+from bot.intents.dialogue import DecisionResult, DialogueManager
+from bot.pending import DeadlinePassed, PendingResponse
+from bot.stores.sql.database import Database
+from bot.stores.sql.inbox import LEASE, SqlInbox
+from bot.stores.sql.outbox import SqlOutbox
+from bot.stores.sql.schema import conversations, events, outbox
+from bot.stores.sql.turns import SqlTurns
+from bot.text import new_id
 
 RETURNS, HOURS, PERSON = "怎么退货？", "你们几点开门", "转人工"
 pytestmark = pytest.mark.faults
@@ -36,20 +38,20 @@ def hears_too_late(shop: Shop, text_: str) -> None:
     """The request is gone when its answer is ready, which therefore waits to be delivered."""
 
     async def story() -> None:
-        offer = Offer(lambda reply: reply.text.encode(), asyncio.get_running_loop().time())
-        assert await shop.yingda.journey.answer(asks(text_), offer) is None
+        offer = PendingResponse(lambda reply: reply.text.encode(), asyncio.get_running_loop().time())
+        assert await shop.yingda.journey.handle(asks(text_), offer) is None
         await shop.yingda.journey.finish(5)
 
     shop.run(story())
 
 
-def taken(shop: Shop) -> list[Due]:
+def taken(shop: Shop) -> list[DueDelivery]:
     """What is being sent from now on."""
-    return shop.run(RecordOutbox(shop.database).take(32))
+    return shop.run(SqlOutbox(shop.database).take(32))
 
 
 def settle(shop: Shop, *delivered: Delivered) -> None:
-    shop.run(RecordOutbox(shop.database).settle(delivered))
+    shop.run(SqlOutbox(shop.database).settle(delivered))
 
 
 def rows(shop: Shop) -> list[tuple[str, str]]:
@@ -58,12 +60,12 @@ def rows(shop: Shop) -> list[tuple[str, str]]:
     return [tuple(row) for row in shop.run(shop.database.read(lambda connection: connection.execute(said).all()))]
 
 
-def test_a_send_that_fails_after_a_claim_is_not_tried_again(shop: Shop) -> None:
+def test_a_bot_reply_that_fails_after_a_claim_is_not_retried(shop: Shop) -> None:
     hears_too_late(shop, RETURNS)
     (due,) = taken(shop)
     hears_too_late(shop, PERSON)
     shop.claims(shop.agent("anna"), shop.waiting()[0].id)
-    settle(shop, verdict(due, DeliveryFailed("busy", retry_after=1), shop.clock.now()))
+    settle(shop, result_of_failure(due, DeliveryFailed("busy", retry_after=1), shop.clock.now()))
     assert rows(shop) == [("bot", "cancelled"), ("system", "pending")]
     shop.clock.move(60)
     shop.deliver()
@@ -71,7 +73,7 @@ def test_a_send_that_fails_after_a_claim_is_not_tried_again(shop: Shop) -> None:
     assert "人工" in shop.sent_to("alice")[0] or "同事" in shop.sent_to("alice")[0]
 
 
-def test_the_pieces_of_a_long_reply_leave_one_after_the_other(shop: Shop) -> None:
+def test_the_pieces_of_a_long_reply_are_sent_one_after_the_other(shop: Shop) -> None:
     shop.hears("alice", PERSON)
     case_id, anna = shop.waiting()[0].id, shop.agent("anna")
     shop.claims(anna, case_id)
@@ -84,14 +86,14 @@ def test_the_pieces_of_a_long_reply_leave_one_after_the_other(shop: Shop) -> Non
     assert leaving == [["one"], ["two"], ["three"]]
 
 
-def test_an_earlier_answer_that_still_waits_travels_with_the_next_and_before_it(shop: Shop) -> None:
+def test_a_waiting_answer_is_sent_before_and_with_the_next_one(shop: Shop) -> None:
     usual = [shop.hears("bob", RETURNS), shop.hears("bob", HOURS)]
     hears_too_late(shop, RETURNS)
     assert shop.hears("alice", HOURS) == f"{usual[0]}\n\n{usual[1]}"
     assert shop.sent_to("alice") == []
 
 
-def test_an_answer_does_not_overtake_one_that_is_just_being_sent(shop: Shop) -> None:
+def test_an_answer_does_not_overtake_one_that_is_being_sent(shop: Shop) -> None:
     usual = shop.hears("bob", HOURS)
     hears_too_late(shop, RETURNS)
     (due,) = taken(shop)
@@ -102,24 +104,26 @@ def test_an_answer_does_not_overtake_one_that_is_just_being_sent(shop: Shop) -> 
     assert shop.sent_to("alice") == [usual]
 
 
-def test_a_repeat_that_comes_while_the_answer_is_being_written_down_gets_it_too(shop: Shop) -> None:
+def test_a_repeat_during_the_commit_of_an_answer_gets_the_same_answer(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     journey = shop.yingda.journey
 
-    async def story() -> list[bytes | Late | None]:
+    async def story() -> list[bytes | DeadlinePassed | None]:
         written, begun = asyncio.Event(), asyncio.Event()
-        write = journey._commit._work
+        write = SqlTurns.commit_one
 
-        async def slowly(turns: Sequence[TurnCommit]) -> Sequence[Committed]:
+        async def slowly(turns: SqlTurns, turn: TurnCommit) -> Committed:
             begun.set()
             await written.wait()
-            return await write(turns)
+            return await write(turns, turn)
 
-        journey._commit._work = slowly
+        monkeypatch.setattr(SqlTurns, "commit_one", slowly)
         until = asyncio.get_running_loop().time() + 4
         inbound = asks(RETURNS)
-        first = asyncio.create_task(journey.answer(inbound, Offer(_rendered, until)))
+        first = asyncio.create_task(journey.handle(inbound, PendingResponse(_rendered, until)))
         await begun.wait()
-        again = asyncio.create_task(journey.answer(inbound, Offer(_rendered, until)))
+        again = asyncio.create_task(journey.handle(inbound, PendingResponse(_rendered, until)))
         await asyncio.sleep(0.2)
         written.set()
         return list(await asyncio.gather(first, again))
@@ -133,7 +137,7 @@ def _rendered(reply: Outbound) -> bytes:
     return reply.text.encode()
 
 
-def test_what_a_process_was_sending_when_it_was_told_to_stop_is_sent(shop: Shop) -> None:
+def test_a_stopping_process_finishes_the_send_it_has_begun(shop: Shop) -> None:
     hears_too_late(shop, RETURNS)
 
     async def story() -> None:
@@ -154,16 +158,16 @@ def test_what_a_process_was_sending_when_it_was_told_to_stop_is_sent(shop: Shop)
     assert rows(shop) == [("bot", "sent")]
 
 
-def test_everything_a_dead_process_left_is_taken_up_at_once(shop: Shop) -> None:
+def test_all_messages_of_a_dead_process_are_taken_up_at_once(shop: Shop) -> None:
     customers = [f"customer {number}" for number in range(150)]
-    dead = RecordIntake(shop.database, "dead", {"tea": "rehearsal"})
+    dead = SqlInbox(shop.database, "dead", {"tea": "fake"})
     shop.run(dead.accept([asks(RETURNS, customer) for customer in customers]))
     shop.clock.move(LEASE + 1)
     shop.sweep()
     assert all(len(shop.sent_to(customer)) == 1 for customer in customers)
 
 
-def test_an_effect_whose_process_died_comes_back_to_its_skill_and_a_person_helps(shop: Shop) -> None:
+def test_an_effect_whose_process_died_fails_and_is_handed_off(shop: Shop) -> None:
     shop.hears("alice", "我有多少积分")
     hears_too_late(shop, "13800000001")
     (effect,) = [due for due in taken(shop) if due.effect]
@@ -174,7 +178,7 @@ def test_an_effect_whose_process_died_comes_back_to_its_skill_and_a_person_helps
     assert shop.case(line.id).detail == f"{effect.effect.name if effect.effect else ''}:sender_died"
 
 
-def test_a_doubt_is_told_once_even_if_two_processes_find_it(shop: Shop) -> None:
+def test_a_send_in_doubt_is_recorded_once_even_if_two_processes_find_it(shop: Shop) -> None:
     hears_too_late(shop, RETURNS)
     (due,) = taken(shop)
     doubt = Delivered(due.id, OutboxState.IN_DOUBT, error="sender_died")
@@ -184,19 +188,21 @@ def test_a_doubt_is_told_once_even_if_two_processes_find_it(shop: Shop) -> None:
     assert len(shop.run(shop.database.read(lambda connection: connection.execute(told).all()))) == 1
 
 
-def test_one_poison_message_becomes_a_case_and_stops_nobody_else(shop: Shop) -> None:
-    """The engine raises for whatever batch the poison is in."""
-    mind = shop.yingda.journey._mind
-    healthy = mind._understand
+def test_a_message_that_fails_the_engine_becomes_a_case_and_others_are_answered(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine raises for whatever batch the poison is in, and every message is in a batch."""
+    healthy = SemanticEngine.understand
 
-    async def poisoned(utterances: Sequence[Utterance]) -> list[Understanding]:
+    def poisoned(engine: SemanticEngine, utterances: Sequence[Utterance]) -> list[Understanding]:
         if any("poison" in one.text for one in utterances):
             raise ValueError
-        return [await healthy(one) for one in utterances]
+        return healthy(engine, utterances)
 
-    mind._understand = Together(poisoned, 16)
+    monkeypatch.setattr(SemanticEngine, "understand", poisoned)
+    monkeypatch.setattr(SemanticEngine, "look_up", lambda engine, said: None)
 
-    async def all_at_once() -> list[str | Late | None]:
+    async def all_at_once() -> list[str | DeadlinePassed | None]:
         inbounds = [asks("poison" if number == 7 else RETURNS, f"customer {number}") for number in range(40)]
         return list(await asyncio.gather(*(shop.answered(inbound) for inbound in inbounds)))
 
@@ -209,19 +215,19 @@ def test_one_poison_message_becomes_a_case_and_stops_nobody_else(shop: Shop) -> 
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("record_url", ["postgres"], indirect=True)
-def test_delivery_does_not_wait_for_somebody_who_holds_the_conversation(shop: Shop) -> None:
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_delivery_does_not_wait_for_a_locked_conversation(shop: Shop) -> None:
     """Else a claim, which holds the conversation and wants its pending rows, and delivery wait for each other."""
     hears_too_late(shop, RETURNS)
     with shop.database.engine.begin() as claiming:
         claiming.execute(select(conversations.c.id).with_for_update()).all()
-        (due,) = shop.run(asyncio.wait_for(RecordOutbox(shop.database).take(10), 5))
+        (due,) = shop.run(asyncio.wait_for(SqlOutbox(shop.database).take(10), 5))
     assert due.message is not None
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("record_url", ["postgres"], indirect=True)
-def test_two_transactions_that_wait_for_each_other_both_come_to_their_end(database: Database) -> None:
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_two_deadlocked_transactions_both_succeed(database: Database) -> None:
     with database.engine.begin() as connection:
         connection.execute(text("CREATE TABLE scratch (id int PRIMARY KEY, n int)"))
         connection.execute(text("INSERT INTO scratch VALUES (1, 0), (2, 0)"))
@@ -249,8 +255,8 @@ def test_two_transactions_that_wait_for_each_other_both_come_to_their_end(databa
         assert connection.execute(text("SELECT n FROM scratch")).scalars().all() == [2, 2]
 
 
-@pytest.mark.parametrize("record_url", ["sqlite"], indirect=True)
-def test_looking_for_what_is_due_reads_only_what_is_not_done_with(database: Database) -> None:
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_finding_due_messages_reads_no_finished_ones(database: Database) -> None:
     """It happens twice a second and after every turn; the outbox keeps everything that was ever said."""
     asked: list[tuple[str, object]] = []
 
@@ -260,7 +266,7 @@ def test_looking_for_what_is_due_reads_only_what_is_not_done_with(database: Data
             asked.append((statement, parameters))
 
     async def look() -> None:
-        store = RecordOutbox(database)
+        store = SqlOutbox(database)
         await store.take(10)
         await store.close_offers(20)
         await store.settle([Delivered("nobody", OutboxState.SENT)])
@@ -276,24 +282,26 @@ def test_looking_for_what_is_due_reads_only_what_is_not_done_with(database: Data
     assert not [step for step in plans if step.startswith("SCAN outbox")]
 
 
-def test_the_bot_falls_silent_when_the_claim_comes_between_its_decision_and_its_word(shop: Shop) -> None:
+def test_a_claim_between_decision_and_commit_cancels_the_bots_answer(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The turn was decided while the bot owned the conversation, and is committed after the claim."""
-    journey, anna = shop.yingda.journey, shop.agent("anna")
+    anna = shop.agent("anna")
     shop.hears("alice", PERSON)
     case_id = shop.waiting()[0].id
     shop.run(shop.cases.claim(case_id, anna))
     shop.run(shop.cases.hand_back(case_id, anna))
 
-    async def story() -> str | Late | None:
-        decide = journey._mind.decide
+    async def story() -> str | DeadlinePassed | None:
+        decide = DialogueManager.decide
 
-        async def slowly(work, now):  # type: ignore[no-untyped-def]
-            decided = await decide(work, now)
-            if work.conversation.owner == "bot":
+        async def slowly(dialogue: DialogueManager, claimed: ClaimedMessage, limits: Limits) -> DecisionResult:
+            result = await decide(dialogue, claimed, limits)
+            if claimed.conversation.owner == "bot":
                 await shop.database.write(lambda connection: connection.execute(_CLAIMED))
-            return decided
+            return result
 
-        journey._mind.decide = slowly  # type: ignore[method-assign]
+        monkeypatch.setattr(DialogueManager, "decide", slowly)
         return await shop.answered(asks(RETURNS))
 
     assert shop.run(story()) is None

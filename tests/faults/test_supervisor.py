@@ -17,12 +17,13 @@ from typing import TypeVar
 import httpx
 import psutil
 import pytest
+from support.paths import ROOT
 
-from bot.stores.embedded import answers, socket_path
+from bot.process.embedded_valkey import answers_ping, socket_path
 
 pytestmark = pytest.mark.faults
 T = TypeVar("T")
-HOUSEHOLD = Path(__file__).parent / "household.py"
+PROGRAM = ROOT / "tests/support/supervised_program.py"
 
 
 def soon(look: Callable[[], T | None], what: str, seconds: float = 20) -> T:
@@ -34,14 +35,14 @@ def soon(look: Callable[[], T | None], what: str, seconds: float = 20) -> T:
     return seen
 
 
-class House:
+class Supervisor:
     """A running supervisor, seen from outside."""
 
     def __init__(self, var: Path, workers: str = "2", port: int = 0) -> None:
         self.var = var
         self.said = var.parent / "said.txt"
         with self.said.open("ab") as said:
-            argv = [sys.executable, str(HOUSEHOLD), "run", str(var), workers, str(port)]
+            argv = [sys.executable, str(PROGRAM), "run", str(var), workers, str(port)]
             self.process = subprocess.Popen(argv, stdout=said, stderr=said)
 
     @property
@@ -58,8 +59,8 @@ class House:
         except httpx.TransportError:
             return False
 
-    def up(self) -> House:
-        soon(self.answers, "the house answers")
+    def up(self) -> Supervisor:
+        soon(self.answers, "the supervisor's port answers")
         return self
 
     def workers(self) -> dict[str, psutil.Process]:
@@ -84,8 +85,8 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    home = House(tmp_path / "var").up()
+def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
+    home = Supervisor(tmp_path / "var").up()
     soon(lambda: len(home.workers()) == 2, "two workers")
     soon(lambda: home.words().count("has everything loaded") == 2, "both can work")
     yield home
@@ -93,22 +94,22 @@ def house(tmp_path: Path) -> Iterator[House]:
     home.process.wait()
 
 
-def test_a_killed_worker_is_replaced_and_the_house_says_so(house: House) -> None:
-    before = house.workers()
+def test_a_killed_worker_is_replaced_and_this_is_logged(supervisor: Supervisor) -> None:
+    before = supervisor.workers()
     before["0"].kill()
-    after = soon(lambda: house.replaced(before["0"]), "worker 0 again")
+    after = soon(lambda: supervisor.replaced(before["0"]), "worker 0 again")
     assert after["1"].pid == before["1"].pid
-    assert "worker 0 ended (killed by SIGKILL); starting it again at once" in house.words()
+    assert "worker 0 ended (killed by SIGKILL); starting it again at once" in supervisor.words()
     before["1"].suspend()
-    soon(lambda: house.get() == str(after["0"].pid), "the new worker answers")
+    soon(lambda: supervisor.get() == str(after["0"].pid), "the new worker answers")
     before["1"].resume()
 
 
 @pytest.fixture
-def reserved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def reserved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Supervisor]:
     """With one more worker in reserve."""
     monkeypatch.setenv("RESERVE", "yes")
-    home = House(tmp_path / "var").up()
+    home = Supervisor(tmp_path / "var").up()
     soon(lambda: home.words().count(LOADED) == 1, "one in reserve")
     yield home
     home.process.kill()
@@ -118,7 +119,7 @@ def reserved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]
 LOADED = "the worker in reserve has everything loaded"
 
 
-def test_whoever_is_in_reserve_takes_the_place_of_a_killed_worker_and_another_takes_his(reserved: House) -> None:
+def test_the_worker_in_reserve_replaces_a_killed_worker_and_is_replaced_itself(reserved: Supervisor) -> None:
     pids = {name: int(pid) for name, pid in re.findall(r"supervisor: (.+) is up \(pid (\d+)\)", reserved.words())}
     in_reserve = pids["the worker in reserve"]
     psutil.Process(pids["worker 1"]).kill()
@@ -128,7 +129,7 @@ def test_whoever_is_in_reserve_takes_the_place_of_a_killed_worker_and_another_ta
     assert reserved.get() == str(in_reserve)
 
 
-def test_a_reserve_that_dies_is_replaced_and_ends_with_the_house(reserved: House) -> None:
+def test_a_worker_in_reserve_that_dies_is_replaced_and_ends_with_the_supervisor(reserved: Supervisor) -> None:
     last = max(reserved.family(), key=psutil.Process.create_time)
     last.kill()
     soon(lambda: reserved.words().count(LOADED) == 2, "another in reserve")
@@ -140,41 +141,41 @@ def test_a_reserve_that_dies_is_replaced_and_ends_with_the_house(reserved: House
     assert alive == []
 
 
-def test_a_killed_nerve_is_replaced_at_the_same_address(house: House) -> None:
-    server = next(child for child in house.family() if "valkey" in child.name())
+def test_a_killed_redis_is_replaced_at_the_same_address(supervisor: Supervisor) -> None:
+    server = next(child for child in supervisor.family() if "valkey" in child.name())
     server.kill()
-    soon(lambda: answers(socket_path(house.var)), "the nerve answers again")
-    assert "embedded Redis ended; starting it again" in house.words()
+    soon(lambda: answers_ping(socket_path(supervisor.var)), "Redis answers again")
+    assert "embedded Redis ended; starting it again" in supervisor.words()
 
 
-def test_when_the_supervisor_is_killed_everybody_goes_with_it_and_a_new_one_can_start(house: House) -> None:
-    family, port = house.family(), house.port
+def test_when_the_supervisor_is_killed_its_processes_end_and_a_new_one_can_start(supervisor: Supervisor) -> None:
+    family, port = supervisor.family(), supervisor.port
     assert len(family) == 3
-    house.process.kill()
-    house.process.wait()
+    supervisor.process.kill()
+    supervisor.process.wait()
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
-    again = House(house.var, port=port).up()
+    again = Supervisor(supervisor.var, port=port).up()
     assert again.port == port
     again.process.kill()
     again.process.wait()
 
 
-def test_a_second_run_in_one_folder_is_refused_in_plain_words(house: House) -> None:
+def test_a_second_run_in_one_folder_is_refused_with_a_message(supervisor: Supervisor) -> None:
     second = subprocess.run(
-        [sys.executable, HOUSEHOLD, "run", house.var, "1"], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, PROGRAM, "run", supervisor.var, "1"], capture_output=True, text=True, timeout=30, check=False
     )
     assert second.returncode == 2
-    assert f"Yingda already runs in this folder (pid {house.process.pid}, port {house.port})" in second.stderr
+    assert f"Yingda already runs in this folder (pid {supervisor.process.pid}, port {supervisor.port})" in second.stderr
     assert "Traceback" not in second.stderr
-    assert house.answers()
+    assert supervisor.answers()
 
 
-def test_a_taken_port_is_said_in_plain_words(tmp_path: Path) -> None:
+def test_a_taken_port_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         tried = subprocess.run(
-            [sys.executable, HOUSEHOLD, "run", tmp_path, "1", str(port)],
+            [sys.executable, PROGRAM, "run", tmp_path, "1", str(port)],
             capture_output=True,
             text=True,
             timeout=30,
@@ -187,7 +188,7 @@ def test_a_taken_port_is_said_in_plain_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ask", [signal.SIGTERM, signal.SIGINT])
-def test_asked_to_stop_it_finishes_what_has_begun_and_exits_0(house: House, ask: signal.Signals) -> None:
+def test_on_sigterm_begun_requests_finish_and_the_exit_code_is_0(supervisor: Supervisor, ask: signal.Signals) -> None:
     begun, finished = threading.Semaphore(0), list[str]()
 
     def request() -> None:
@@ -195,37 +196,37 @@ def test_asked_to_stop_it_finishes_what_has_begun_and_exits_0(house: House, ask:
             begun.release()
             finished.append(response.read().decode())
 
-    port, slow = house.port, [threading.Thread(target=request) for _ in range(6)]
+    port, slow = supervisor.port, [threading.Thread(target=request) for _ in range(6)]
     for thread in slow:
         thread.start()
     assert all(begun.acquire(timeout=10) for _ in slow)
-    workers = {str(worker.pid) for worker in house.workers().values()}
-    began, family = time.monotonic(), house.family()
-    house.process.send_signal(ask)
+    workers = {str(worker.pid) for worker in supervisor.workers().values()}
+    began, family = time.monotonic(), supervisor.family()
+    supervisor.process.send_signal(ask)
     for thread in slow:
         thread.join()
     assert len(finished) == 6
     assert set(finished) <= workers
-    assert house.process.wait(10) == 0
+    assert supervisor.process.wait(10) == 0
     assert time.monotonic() - began < 6
     _, alive = psutil.wait_procs(family, timeout=3)
     assert alive == []
 
 
-def test_stopping_cuts_off_nobody_who_was_let_in(house: House) -> None:
+def test_stopping_answers_accepted_connections(supervisor: Supervisor) -> None:
     """Four clients connect without a pause; the kernel can still let one in between the last look and the closing."""
-    port, stop, outcomes = house.port, threading.Event(), list[str]()
+    port, stop, outcomes = supervisor.port, threading.Event(), list[str]()
 
-    def knock() -> None:
+    def send_requests() -> None:
         while not stop.is_set():
             outcomes.append(one_request(port))
 
-    clients = [threading.Thread(target=knock) for _ in range(4)]
+    clients = [threading.Thread(target=send_requests) for _ in range(4)]
     for client in clients:
         client.start()
     time.sleep(1)
-    house.process.terminate()
-    assert house.process.wait(10) == 0
+    supervisor.process.terminate()
+    assert supervisor.process.wait(10) == 0
     stop.set()
     for client in clients:
         client.join()
@@ -247,44 +248,44 @@ def one_request(port: int) -> str:
         return "cut off"
 
 
-def test_a_worker_that_will_not_finish_is_killed_in_the_end_or_at_the_second_signal(house: House) -> None:
-    for worker in house.workers().values():
+def test_a_worker_that_does_not_finish_is_killed_after_a_while_or_at_the_second_signal(supervisor: Supervisor) -> None:
+    for worker in supervisor.workers().values():
         worker.suspend()
-    house.process.terminate()
-    house.process.terminate()  # the same one, handed on by `make`: a shell's whole group gets it
+    supervisor.process.terminate()
+    supervisor.process.terminate()  # the same one, handed on by `make`: a shell's whole group gets it
     time.sleep(1.0)
-    assert house.process.poll() is None
-    house.process.terminate()
-    assert house.process.wait(5) == 0
-    assert "did not finish in time; killing it" in house.words()
+    assert supervisor.process.poll() is None
+    supervisor.process.terminate()
+    assert supervisor.process.wait(5) == 0
+    assert "did not finish in time; killing it" in supervisor.words()
 
 
-def test_a_child_that_dies_at_once_is_tried_ever_more_seldom(tmp_path: Path) -> None:
-    house = House(tmp_path / "var", workers="ends-1")
-    soon(lambda: "in 0.8 s" in house.words(), "three tries")
-    assert "bad child ended (exit code 1); starting it again in 0.2 s" in house.words()
-    house.process.terminate()
-    assert house.process.wait(5) == 0
+def test_a_child_that_dies_at_once_is_restarted_with_growing_pauses(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path / "var", workers="ends-1")
+    soon(lambda: "in 0.8 s" in supervisor.words(), "three tries")
+    assert "bad child ended (exit code 1); starting it again in 0.2 s" in supervisor.words()
+    supervisor.process.terminate()
+    assert supervisor.process.wait(5) == 0
 
 
-def test_a_child_that_somebody_kills_while_it_starts_is_not_tried_more_seldom(tmp_path: Path) -> None:
-    house = House(tmp_path / "var", workers="ends-killed")
-    soon(lambda: house.words().count("ended (killed by SIGKILL); starting it again in 0.2 s") == 4, "four tries")
-    house.process.terminate()
-    assert house.process.wait(5) == 0
-    assert "in 0.4 s" not in house.words()
+def test_a_child_that_is_killed_while_it_starts_is_restarted_without_growing_pauses(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path / "var", workers="ends-killed")
+    soon(lambda: supervisor.words().count("ended (killed by SIGKILL); starting it again in 0.2 s") == 4, "four tries")
+    supervisor.process.terminate()
+    assert supervisor.process.wait(5) == 0
+    assert "in 0.4 s" not in supervisor.words()
 
 
-def test_a_child_that_needs_a_setting_mended_stops_the_house(tmp_path: Path) -> None:
-    house = House(tmp_path / "var", workers="ends-78")
-    assert house.process.wait(20) == 78
-    assert "bad child cannot start until a setting is corrected" in house.words()
+def test_a_child_that_reports_a_wrong_setting_stops_the_supervisor(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path / "var", workers="ends-78")
+    assert supervisor.process.wait(20) == 78
+    assert "bad child cannot start until a setting is corrected" in supervisor.words()
 
 
-def test_an_endless_request_head_is_refused(house: House) -> None:
-    with socket.create_connection(("127.0.0.1", house.port), timeout=10) as line:
+def test_an_endless_request_head_is_refused(supervisor: Supervisor) -> None:
+    with socket.create_connection(("127.0.0.1", supervisor.port), timeout=10) as line:
         line.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nx-long: ")
         line.sendall(b"a" * 70_000)
         refused = line.recv(100)
     assert refused.startswith(b"HTTP/1.1 431")
-    assert house.answers()
+    assert supervisor.answers()

@@ -1,13 +1,20 @@
 """Web chat: a widget that any site embeds with one script tag, and a page of our own at /chat.
 
-The visitor is known by a signed token. What they write comes in over HTTP and goes through the journey like any
-platform's push; everything that is said comes back on one path, a stream read from the record.
+A signed token identifies the visitor. Messages come in over HTTP (`bot.web.webchat`) and go through the journey like
+any platform's push. Replies go out in a server-sent stream, which is read from the database.
 """
 
-from bot.channels.webchat.channel import WebChatChannel
-from bot.channels.webchat.lookout import Lookout
-from bot.channels.webchat.room import House, WebChatRoom
-from bot.channels.webchat.settings import WebChatSettings
-from bot.channels.webchat.visitors import Visitors
+from bot.channels.webchat.channel import TEXT, VisitorTokens, WebChatChannel, WebChatSettings
+from bot.channels.webchat.doctor import examine
+from bot.ports.channels import ChannelDeps, ChannelKind
 
-__all__ = ["House", "Lookout", "Visitors", "WebChatChannel", "WebChatRoom", "WebChatSettings"]
+
+def build(name: str, settings: WebChatSettings, deps: ChannelDeps) -> WebChatChannel:
+    """The channel of one account."""
+    visitors = VisitorTokens(name, deps.secret, settings.token_days, deps.clock)
+    return WebChatChannel(name, settings, visitors, deps.live)
+
+
+CHANNEL = ChannelKind(WebChatSettings, build, text_limit=TEXT, examine=examine, page="/chat/{account}")
+
+__all__ = ["CHANNEL", "VisitorTokens", "WebChatChannel", "WebChatSettings"]

@@ -1,16 +1,20 @@
-"""One web chat, seen from Yingda: what visitors send in, and the bell that tells their browsers to look."""
+"""The channel of one web chat account, its settings in config.yaml, and its visitors' tokens."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from bot.channels.webchat.settings import WebChatSettings
-from bot.channels.webchat.visitors import Visitors
-from bot.errors import Refused
-from bot.messages import (
+from bot.access.cookies import BrowserTokens, bearer
+from bot.access.origins import ANY_SITE, origin_of
+from bot.config.settings import Settings
+from bot.domain.messages import (
+    MAILBOX_TOPIC,
     Conversation,
     Handshake,
     Inbound,
@@ -22,18 +26,67 @@ from bot.messages import (
     RawRequest,
     RawResponse,
     Sent,
+    mailbox_address,
 )
-from bot.ports import LiveEvents
-from bot.wording import cleaned
+from bot.errors import InvalidValue, Refused
+from bot.http import LARGEST_BODY
+from bot.i18n import translate
+from bot.ports.channels import Clock, TextLimit
+from bot.ports.realtime import LiveEvents
+from bot.text import CHARACTERS, cleaned
 
-TOPIC = "webchat"
-LARGEST_BODY = 64 * 1024
-LONGEST_TEXT = 2_000  # characters
+Words = Annotated[str, Field(min_length=1, max_length=80)]
+
+
+def _normalised_origin(origin: str) -> str:
+    """The origin as browsers send it (RFC 6454): in lower case, without a path and without the default port."""
+    if origin == ANY_SITE:
+        return origin
+    known = origin_of(origin)
+    if known is None:
+        raise InvalidValue("config.origin")
+    port = int(origin.rpartition(":")[2]) if re.search(r":\d+$", origin) else 0
+    own = {"http": 80, "https": 443}[known.scheme]
+    return f"{known.scheme}://{known.host.name}" + (f":{port}" if port not in (0, own) else "")
+
+
+class Title(Settings):
+    """The heading of the chat."""
+
+    zh: Words = Field(default_factory=partial(translate, "webchat.title", "zh"))
+    en: Words = Field(default_factory=partial(translate, "webchat.title", "en"))
+
+
+class Questions(Settings):
+    """Questions suggested before the visitor's first message."""
+
+    zh: Annotated[Sequence[Words], Field(max_length=6)] = ()
+    en: Annotated[Sequence[Words], Field(max_length=6)] = ()
+
+
+class WebChatSettings(Settings):
+    """The settings of one web chat."""
+
+    # The sites that may embed the widget; without any, only our own page shows the chat.
+    origins: Sequence[Annotated[str, AfterValidator(_normalised_origin)]] = ()
+    title: Title = Title()
+    questions: Questions = Questions()
+    token_days: int = Field(180, ge=1, le=400)  # after this long away, a visitor is a new customer
+
+
+TEXT = TextLimit("WebChat", 2_000, CHARACTERS)
 JSON = "application/json"
 
 
-class Line(BaseModel):
-    """What a visitor says. `id` is made by their browser, once per line: sending it twice says it once."""
+class VisitorTokens(BrowserTokens):
+    """Signed tokens of one account's visitors; each holds a random handle and is invalid for other accounts."""
+
+    def __init__(self, account: str, secret: str, days: int, clock: Clock) -> None:
+        super().__init__("webchat visitor", account, secret, days, clock.now)
+
+
+class VisitorMessage(BaseModel):
+    """A message as the browser sends it. id: made by the browser for each message; a repeated id is dropped."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
@@ -41,21 +94,22 @@ class Line(BaseModel):
 
 
 class WebChatChannel:
-    """`ports.Channel` for web chat. The record is the visitor's mailbox: sending means that it is time to look."""
+    """`ports.Channel` for web chat. Replies are read from the database, so sending only notifies open streams."""
 
-    def __init__(self, name: str, settings: WebChatSettings, visitors: Visitors, live: LiveEvents) -> None:
+    def __init__(self, name: str, settings: WebChatSettings, visitors: VisitorTokens, live: LiveEvents) -> None:
         self.name = name
         self.settings = settings
         self.visitors = visitors
+        self.max_length = TEXT.length
         self._live = live
 
     def receive(self, request: RawRequest) -> Handshake | Messages:
-        """One line, proved to be the visitor's by the token in `authorization`. Raises Refused."""
+        """Parse one message; the token in `authorization` identifies the visitor. Raises Refused."""
         if request.method != "POST":
             raise Refused(405, "method")
         if len(request.body) > LARGEST_BODY:
             raise Refused(413, "too_large")
-        handle = self.visitors.who(bearer(request.headers.get("authorization", "")))
+        handle = self.visitors.verify(bearer(request.headers.get("authorization", "")))
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
             raise Refused(400, "content_type")
         line = _line(request.body)
@@ -64,34 +118,23 @@ class WebChatChannel:
         )
 
     def answer(self, request: RawRequest, reply: Outbound | None) -> RawResponse:  # noqa: ARG002 - a Channel's
-        """Nothing is said in responses: whatever is said comes on the stream, in order."""
+        """An acknowledgement. Replies never travel in responses, but on the stream, so that they stay in order."""
         return RawResponse(202, b'{"accepted":true}', JSON)
 
     async def send(self, message: Outbound) -> Sent:
-        """Tell the visitor's open streams, on whichever process, that there is something to read."""
-        await self._live.publish(TOPIC, address(message.account, message.handle))
+        """Notify the visitor's open streams, in all processes, that there is something to read."""
+        await self._live.publish(MAILBOX_TOPIC, mailbox_address(message.account, message.handle))
         return Sent()
 
     def limits(self, conversation: Conversation, now: Instant) -> Limits:  # noqa: ARG002 - always the same
-        return Limits(LONGEST_TEXT, "characters")
+        return Limits(TEXT.length, TEXT.unit)
 
 
-def address(account: str, handle: str) -> str:
-    """How a mailbox is called on the nerve."""
-    return f"{account} {handle}"
-
-
-def bearer(authorization: str) -> str:
-    """The token in an Authorization header (RFC 6750, 2.1); '' if there is none."""
-    scheme, _, token = authorization.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def _line(body: bytes) -> Line:
+def _line(body: bytes) -> VisitorMessage:
     try:
-        line = Line.model_validate(json.loads(body.decode(errors="replace"), strict=False))
+        line = VisitorMessage.model_validate(json.loads(body.decode(errors="replace"), strict=False))
     except (ValidationError, ValueError, RecursionError) as strange:
         raise Refused(400, "malformed") from strange
-    if len(line.text) > LONGEST_TEXT:
+    if len(line.text) > TEXT.length:
         raise Refused(413, "too_long")
     return line

@@ -1,20 +1,8 @@
-"""X's side of a brand's account: people, posts, direct messages, limits, webhooks and streams, and a page."""
+"""X's side of a brand's account: people, posts, direct messages, limits, webhooks, streams, and a timeline page."""
 
-from bot.simulators.twitter.account import Question, SimulatedApp
-from bot.simulators.twitter.app import ready, running, serve
-from bot.simulators.twitter.console import connect
-from bot.simulators.twitter.faults import Faults
+from bot.simulators.twitter.app import SIMULATOR, application, running
 from bot.simulators.twitter.limits import Rule
 from bot.simulators.twitter.platform import Platform
+from bot.simulators.twitter.state import Faults, SimulatedApp
 
-__all__ = [
-    "Faults",
-    "Platform",
-    "Question",
-    "Rule",
-    "SimulatedApp",
-    "connect",
-    "ready",
-    "running",
-    "serve",
-]
+__all__ = ["SIMULATOR", "Faults", "Platform", "Rule", "SimulatedApp", "application", "running"]

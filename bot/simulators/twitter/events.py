@@ -1,7 +1,8 @@
-"""What happens, in the words of X Activity and of the older Account Activity.
+"""Builds events for webhooks and streams: those of X Activity, and those of the older Account Activity.
 
-Shapes: docs.x.com x-api/activity/event-payloads and account-activity/introduction. In X Activity every count has a twin
-in text, direct messages keep the older shape, and replies do not fire `post.mention.create` for handles put there by X.
+Shapes: docs.x.com x-api/activity/event-payloads and account-activity/introduction. In X Activity every number has a
+twin as text, direct messages keep the older shape, and replies do not fire `post.mention.create` for handles that X put
+before them.
 """
 
 from __future__ import annotations
@@ -11,39 +12,28 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.simulators.twitter.messages import DirectMessage
-from bot.simulators.twitter.people import People, Person
-from bot.simulators.twitter.posts import Post, Posts
-from bot.simulators.twitter.shapes import (
-    PERSON_FIELDS,
-    POST_EXPANSIONS,
-    POST_FIELDS,
-    Wanted,
-    included,
-    person_object,
-    post_object,
-    shown_text,
-)
+from bot.simulators.twitter import responses
+from bot.simulators.twitter.state import DirectMessage, People, Person, Post, Timeline
 from bot.simulators.twitter.texts import language
 
 EVENTS = ("post.create", "post.delete", "post.mention.create", "post.reply.create", "post.quote.create")
 PRIVATE_EVENTS = ("dm.received", "dm.sent")
-_PERSON = PERSON_FIELDS - {"receives_your_dm"}
-_ALL = Wanted(POST_FIELDS, _PERSON, frozenset(), POST_EXPANSIONS)
+_PERSON = responses.PERSON_FIELDS - {"receives_your_dm"}
+_ALL = responses.Wanted(responses.POST_FIELDS, _PERSON, frozenset(), responses.POST_EXPANSIONS)
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """One event of X Activity, before it is put into a subscription's envelope. about: whose event it is."""
+class ActivityEvent:
+    """An event of X Activity, before it is put into a subscription's envelope."""
 
     event_type: str
-    about: str
+    about: str  # user id
     uuid: str
     payload: dict[str, Any]
     includes: dict[str, Any] | None = None
 
     def envelope(self, tag: str) -> dict[str, Any]:
-        """`data` as it is delivered to one subscription."""
+        """The body for one subscription."""
         made: dict[str, Any] = {
             "event_uuid": self.uuid,
             "filter": {"user_id": self.about},
@@ -54,20 +44,20 @@ class Happening:
         return {"data": made | ({"includes": self.includes} if self.includes else {})}
 
 
-class Wording:
-    """Words happenings for those who are subscribed to somebody."""
+class EventBuilder:
+    """Builds the events of posts, deletions and direct messages."""
 
-    def __init__(self, people: People, posts: Posts) -> None:
+    def __init__(self, people: People, posts: Timeline[Post]) -> None:
         self._people = people
         self._posts = posts
 
-    def of_post(self, post: Post) -> Iterator[Happening]:
-        """All that a new post is, for its author and for those it speaks to."""
-        payload = with_twins(post_object(post, self._people, POST_FIELDS))
-        includes = with_twins(included([post], self._people, self._posts, _ALL))
+    def post_events(self, post: Post) -> Iterator[ActivityEvent]:
+        """A new post, for its author and for the people it mentions, replies to or quotes."""
+        payload = with_number_strings(responses.post_object(post, self._people, responses.POST_FIELDS))
+        includes = with_number_strings(responses.included([post], self._people, self._posts, _ALL))
         includes["tweets"] = [payload]
         for event_type, about in self._kinds(post):
-            yield Happening(event_type, about, str(post.id), payload, includes)
+            yield ActivityEvent(event_type, about, str(post.id), payload, includes)
 
     def _kinds(self, post: Post) -> Iterator[tuple[str, str]]:
         yield "post.create", post.author_id
@@ -80,21 +70,21 @@ class Wording:
         if quoted and quoted.author_id != post.author_id:
             yield "post.quote.create", quoted.author_id
 
-    def of_deletion(self, post: Post, uuid: int) -> Happening:
-        author = with_twins(person_object(self._people.get(post.author_id), _PERSON))
+    def deletion_event(self, post: Post, uuid: int) -> ActivityEvent:
+        author = _with_numbers(self._people.get(post.author_id))
         payload = {"id": str(post.id), "author_id": post.author_id}
-        return Happening("post.delete", post.author_id, f"-{uuid}", payload, {"users": [{"data": author}]})
+        return ActivityEvent("post.delete", post.author_id, f"-{uuid}", payload, {"users": [author]})
 
-    def of_message(self, message: DirectMessage, uuid: int) -> Iterator[Happening]:
-        """For the one who sent it and the one who got it, each with an event id of its own."""
-        users = {person.id: {"data": with_twins(person_object(person, _PERSON))} for person in self._both(message)}
+    def message_events(self, message: DirectMessage, received: int, sent: int) -> Iterator[ActivityEvent]:
+        """A direct message, for recipient and sender, as events with these ids."""
+        users = {one.id: _with_numbers(one) for one in self._both(message)}
         payload = {"direct_message_events": [_message_v1(message)], "users": users}
-        yield Happening("dm.received", message.recipient_id, f"-{uuid}", payload)
-        yield Happening("dm.sent", message.sender_id, f"-{uuid + 1}", payload)
+        yield ActivityEvent("dm.received", message.recipient_id, f"-{received}", payload)
+        yield ActivityEvent("dm.sent", message.sender_id, f"-{sent}", payload)
 
-    # Account Activity: one body for one subscribed user, or None if it is not about them
+    # Account Activity: the body for one subscribed user, or None if the event is not about them
 
-    def posted_to(self, user_id: str, post: Post, blocked: bool) -> dict[str, Any] | None:
+    def account_activity_post(self, user_id: str, post: Post, blocked: bool) -> dict[str, Any] | None:
         quoted = self._posts.get(post.quotes)
         others = {post.author_id, *post.mentioned_ids, post.reply_to_author, quoted.author_id if quoted else ""}
         if user_id not in others:
@@ -102,13 +92,13 @@ class Wording:
         tweet = _post_v1(post, self._people)
         return {"for_user_id": user_id, "user_has_blocked": blocked, "tweet_create_events": [tweet]}
 
-    def deleted_to(self, user_id: str, post: Post, at: float) -> dict[str, Any] | None:
+    def account_activity_deletion(self, user_id: str, post: Post, at: float) -> dict[str, Any] | None:
         if user_id != post.author_id:
             return None
         status = {"status": {"id": str(post.id), "user_id": post.author_id}, "timestamp_ms": str(int(at * 1000))}
         return {"for_user_id": user_id, "tweet_delete_events": [status]}
 
-    def written_to(self, user_id: str, message: DirectMessage) -> dict[str, Any] | None:
+    def account_activity_message(self, user_id: str, message: DirectMessage) -> dict[str, Any] | None:
         if user_id not in (message.sender_id, message.recipient_id):
             return None
         users = {person.id: _person_v1(person) for person in self._both(message)}
@@ -118,18 +108,22 @@ class Wording:
         return [self._people.get(one) for one in (message.sender_id, message.recipient_id)]
 
 
-def with_twins(content: Any) -> Any:
-    """Every whole number of an object once more as text, as X Activity has it: {"start": 0, "start_str": "0"}."""
+def with_number_strings(content: Any) -> Any:
+    """The content with each integer repeated as text, as X Activity has it: {"start": 0, "start_str": "0"}."""
     if isinstance(content, list):
-        return [with_twins(one) for one in content]
+        return [with_number_strings(one) for one in content]
     if not isinstance(content, dict):
         return content
     made: dict[str, Any] = {}
     for key, value in content.items():
-        made[key] = with_twins(value)
-        if isinstance(value, int) and not isinstance(value, bool):
+        made[key] = with_number_strings(value)
+        if isinstance(value, int) and not isinstance(value, bool):  # bool is a subclass of int
             made[f"{key}_str"] = str(value)
     return made
+
+
+def _with_numbers(person: Person) -> dict[str, Any]:
+    return {"data": with_number_strings(responses.person_object(person, _PERSON))}
 
 
 def _message_v1(message: DirectMessage) -> dict[str, Any]:
@@ -152,7 +146,7 @@ def _person_v1(person: Person) -> dict[str, Any]:
         "created_timestamp": str(int(person.created_at * 1000)),
         "name": person.name,
         "screen_name": person.username,
-        "protected": person.protected,
+        "protected": False,
         "verified": False,
         "followers_count": person.followers,
         "friends_count": 0,
@@ -165,12 +159,12 @@ def _post_v1(post: Post, people: People) -> dict[str, Any]:
     author, parent = people.get(post.author_id), people.find(post.reply_to_author)
     made = {
         "created_at": datetime.fromtimestamp(post.created_at, UTC).strftime("%a %b %d %H:%M:%S +0000 %Y"),
-        "id": post.id,
+        "id": post.id,  # beyond 2^53, so JavaScript clients need id_str
         "id_str": str(post.id),
-        "text": shown_text(post),
+        "text": responses.shown_text(post),
         "truncated": post.long,
         "in_reply_to_status_id": post.reply_to,
-        "in_reply_to_status_id_str": _text(post.reply_to),
+        "in_reply_to_status_id_str": None if post.reply_to is None else str(post.reply_to),
         "in_reply_to_user_id": int(post.reply_to_author) if parent else None,
         "in_reply_to_user_id_str": post.reply_to_author or None,
         "in_reply_to_screen_name": parent.username if parent else None,
@@ -195,7 +189,7 @@ def _author_v1(author: Person) -> dict[str, Any]:
         "id_str": author.id,
         "name": author.name,
         "screen_name": author.username,
-        "protected": author.protected,
+        "protected": False,
         "followers_count": author.followers,
     }
 
@@ -209,7 +203,3 @@ def _entities_v1(post: Post, people: People) -> dict[str, Any]:
     ]
     urls = [{"expanded_url": one.word, "indices": [one.start, one.end]} for one in post.links]
     return {"hashtags": [], "symbols": [], "user_mentions": mentions, "urls": urls}
-
-
-def _text(number: int | None) -> str | None:
-    return None if number is None else str(number)

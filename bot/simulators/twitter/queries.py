@@ -1,101 +1,85 @@
-"""The query language of recent search and filtered stream, as far as a brand needs it.
+"""The query language of recent search and filtered stream, reduced to what a brand needs.
 
 Words and "phrases", @handle, #tag, from:, to:, lang:, url:, is:retweet|reply|quote, has:links|mentions, '-', OR and
-brackets. Rules: docs.x.com "Filtered stream, operators". Raises Unreadable for anything else.
+parentheses. Rules: docs.x.com "Filtered stream, operators".
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from bot.errors import YingdaError
-from bot.simulators.twitter.people import People
-from bot.simulators.twitter.posts import Post
+from bot.simulators.twitter.state import People, Post
 from bot.simulators.twitter.texts import language
 
 Matches: TypeAlias = Callable[[Post], bool]
-LONGEST_QUERY = 512
-LONGEST_RULE = 1024
+LONGEST_QUERY = 512  # characters, of recent search
+LONGEST_RULE = 1024  # of a rule of the filtered stream
 _PART = re.compile(r'\s*(?:(-?\()|(\))|(OR)(?![^\s()])|(-?)(?:([a-z]+):)?(?:"([^"]*)"|([^\s()"]+)))')
-_DEEPEST = 20
+_MAX_DEPTH = 20  # parentheses; deeper ones would exhaust the stack of the recursive parser
 
 
-class Unreadable(YingdaError):
-    """Not a query. The message says where."""
+class QueryError(YingdaError):
+    """Not a query. The message continues a sentence like "the rule ..."."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    opens: str
+class _Part(NamedTuple):
+    """A token: the groups of _PART."""
+
+    opens: str  # '(' or '-('
     closes: str
-    either: str
+    either: str  # 'OR'
     minus: str
-    operator: str
-    phrase: str | None
+    operator: str  # 'from' of 'from:handle'
+    phrase: str  # in quotes
     word: str
 
 
-def reader(query: str, people: People) -> Matches:
-    """What tells whether a post matches the query. Raises Unreadable."""
-    return _Reader(_parts(query), people).whole()
-
-
-def _parts(query: str) -> list[_Part]:
-    parts, at = [], 0
+def parse_query(query: str, people: People) -> Matches:
+    """A predicate that tells whether a post matches the query. Raises QueryError."""
+    parts: list[_Part] = []
+    at = 0
     while query[at:].strip():
         found = _PART.match(query, at)
         if found is None or found.end() == at:
-            raise Unreadable(f"cannot be read at position {at + 1}")
-        opens, closes, either, minus, operator, phrase, word = found.groups()
-        parts.append(_Part(opens or "", closes or "", either or "", minus or "", operator or "", phrase, word or ""))
+            raise QueryError(f"cannot be read at position {at + 1}")
+        parts.append(_Part(*found.groups("")))
         at = found.end()
-    return parts
+    parts.reverse()
+    matches = _any(parts, people, 0)
+    if parts:
+        raise QueryError("has a bracket too many")
+    return matches
 
 
-class _Reader:
-    def __init__(self, parts: list[_Part], people: People) -> None:
-        self._parts = parts
-        self._people = people
-        self._at = 0
+def _any(parts: list[_Part], people: People, depth: int) -> Matches:
+    """Alternatives, joined by OR. parts: the rest of the query, the next part at the end; what is read is removed."""
+    if depth > _MAX_DEPTH:
+        raise QueryError("has too many brackets")
+    choices = [_all(parts, people, depth)]
+    while parts and parts[-1].either:
+        parts.pop()
+        choices.append(_all(parts, people, depth))
+    return lambda post: any(matches(post) for matches in choices)
 
-    def whole(self) -> Matches:
-        matches = self._any(0)
-        if self._at < len(self._parts):
-            raise Unreadable("has a bracket too many")
-        return matches
 
-    def _any(self, depth: int) -> Matches:
-        """Alternatives, joined by OR."""
-        if depth > _DEEPEST:
-            raise Unreadable("has too many brackets")
-        choices = [self._all(depth)]
-        while self._at < len(self._parts) and self._parts[self._at].either:
-            self._at += 1
-            choices.append(self._all(depth))
-        return lambda post: any(matches(post) for matches in choices)
-
-    def _all(self, depth: int) -> Matches:
-        """Conditions that must hold together."""
-        needed: list[Matches] = []
-        while self._at < len(self._parts) and not (self._parts[self._at].either or self._parts[self._at].closes):
-            needed.append(self._one(depth))
-        if not needed:
-            raise Unreadable("asks for nothing")
-        return lambda post: all(matches(post) for matches in needed)
-
-    def _one(self, depth: int) -> Matches:
-        part = self._parts[self._at]
-        self._at += 1
+def _all(parts: list[_Part], people: People, depth: int) -> Matches:
+    """Conditions that must hold together."""
+    needed: list[Matches] = []
+    while parts and not (parts[-1].either or parts[-1].closes):
+        part = parts.pop()
         if not part.opens:
-            return _maybe_not(part.minus, _condition(part, self._people))
-        inner = self._any(depth + 1)
-        if self._at >= len(self._parts):
-            raise Unreadable("has a bracket that is not closed")
-        self._at += 1
-        return _maybe_not(part.opens[:-1], inner)
+            needed.append(_maybe_not(part.minus, _condition(part, people)))
+            continue
+        needed.append(_maybe_not(part.opens[:-1], _any(parts, people, depth + 1)))
+        if not parts:
+            raise QueryError("has a bracket that is not closed")
+        parts.pop()
+    if not needed:
+        raise QueryError("asks for nothing")
+    return lambda post: all(matches(post) for matches in needed)
 
 
 def _maybe_not(minus: str, matches: Matches) -> Matches:
@@ -103,12 +87,12 @@ def _maybe_not(minus: str, matches: Matches) -> Matches:
 
 
 def _condition(part: _Part, people: People) -> Matches:
-    value = part.phrase if part.phrase is not None else part.word
+    value = part.phrase or part.word
     if not part.operator:
-        return _words(value, part.phrase is not None)
+        return _words(value, bool(part.phrase))
     maker = _OPERATORS.get(part.operator)
     if maker is None or not value:
-        raise Unreadable(f"has an unknown operator {part.operator}:")
+        raise QueryError(f"has an unknown operator {part.operator}:")
     return maker(value, people)
 
 
@@ -117,19 +101,12 @@ def _words(value: str, phrase: bool) -> Matches:
         wanted = value[1:].lower()
         return lambda post: any(one.word.lower() == wanted for one in post.mentions)
     if not any(character.isalnum() for character in value):
-        raise Unreadable("asks for no word")
-    edges = r"(?<![A-Za-z0-9_])", r"(?![A-Za-z0-9_])"
-    ascii_ends = value[:1].isascii(), value[-1:].isascii()
-    pattern = re.compile((edges[0] * ascii_ends[0]) + re.escape(value) + (edges[1] * ascii_ends[1]), re.IGNORECASE)
+        raise QueryError("asks for no word")
+    # Latin words match as a whole; Chinese has no spaces between words, so there a match may lie within a word.
+    before = r"(?<![A-Za-z0-9_])" if value[0].isascii() else ""
+    after = r"(?![A-Za-z0-9_])" if value[-1].isascii() else ""
+    pattern = re.compile(before + re.escape(value) + after, re.IGNORECASE)
     return lambda post: bool(pattern.search(post.text))
-
-
-def _from(value: str, people: People) -> Matches:
-    return lambda post: _is(people, post.author_id, value)
-
-
-def _to(value: str, people: People) -> Matches:
-    return lambda post: _is(people, post.reply_to_author, value)
 
 
 def _is(people: People, person_id: str, value: str) -> bool:
@@ -137,34 +114,28 @@ def _is(people: People, person_id: str, value: str) -> bool:
     return person is not None and value.removeprefix("@").lower() in (person.username.lower(), person.id)
 
 
-def _kind(value: str, _: People) -> Matches:
-    if value not in _KINDS:
-        raise Unreadable(f"knows no is:{value}")
-    return _KINDS[value]
-
-
-def _has(value: str, _: People) -> Matches:
-    if value not in _HAS:
-        raise Unreadable(f"knows no has:{value}")
-    return _HAS[value]
-
-
 _KINDS: dict[str, Matches] = {
-    "retweet": lambda post: post.reposts is not None,
-    "reply": lambda post: post.reply_to is not None,
-    "quote": lambda post: post.quotes is not None,
-    "verified": lambda _: False,
+    "is:retweet": lambda post: post.reposts is not None,
+    "is:reply": lambda post: post.reply_to is not None,
+    "is:quote": lambda post: post.quotes is not None,
+    "is:verified": lambda _: False,
+    "has:links": lambda post: bool(post.links),
+    "has:mentions": lambda post: bool(post.mentions),
+    "has:media": lambda _: False,
 }
-_HAS: dict[str, Matches] = {
-    "links": lambda post: bool(post.links),
-    "mentions": lambda post: bool(post.mentions),
-    "media": lambda _: False,
-}
+
+
+def _kind(name: str) -> Matches:
+    if name not in _KINDS:
+        raise QueryError(f"knows no {name}")
+    return _KINDS[name]
+
+
 _OPERATORS: dict[str, Callable[[str, People], Matches]] = {
-    "from": _from,
-    "to": _to,
-    "is": _kind,
-    "has": _has,
+    "from": lambda value, people: lambda post: _is(people, post.author_id, value),
+    "to": lambda value, people: lambda post: _is(people, post.reply_to_author, value),
+    "is": lambda value, _: _kind(f"is:{value}"),
+    "has": lambda value, _: _kind(f"has:{value}"),
     "lang": lambda value, _: lambda post: language(post.text) == value,
     "url": lambda value, _: lambda post: any(value.lower() in link.word.lower() for link in post.links),
     "conversation_id": lambda value, _: lambda post: str(post.conversation_id) == value,

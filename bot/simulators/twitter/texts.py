@@ -1,7 +1,7 @@
-"""What X reads in a text: its weighted length, who is mentioned, which links it holds.
+"""What X finds in a text: its weighted length, mentions and links.
 
-Rules: github.com/twitter/twitter-text, config/v3.json and its conformance suite. Of top-level domains only the usual
-ones make a link without https:// before it, and hosts in other scripts are no links.
+Rules: github.com/twitter/twitter-text, config/v3.json and its conformance suite, with two simplifications: only common
+top-level domains make a link without https://, and hosts in other scripts than Latin are no links.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-LONGEST_POST = 280
-LONGEST_MESSAGE = 10_000
-_LINK_WEIGHT = 23
+LONGEST_POST = 280  # weighted
+LONGEST_MESSAGE = 10_000  # characters
+_LINK_WEIGHT = 23  # of any link, because X replaces it by one of t.co
+# Ranges of code points with weight 1; all others have 2 (in config/v3.json: 100 and 200, with scale 100).
 _LIGHT = ((0x0000, 0x10FF), (0x2000, 0x200D), (0x2010, 0x201F), (0x2032, 0x2037))
 
 _MENTION = re.compile(r"(?<![A-Za-z0-9_@＠!#$%&*])[@＠]([A-Za-z0-9_]{1,15})(?![A-Za-z0-9_@＠])")
@@ -36,7 +37,7 @@ _EMOJI = re.compile(
     "[\U0001f1e6-\U0001f1ff]{2}|[0-9#*]\ufe0f?\u20e3"
     f"|{_PICTURE}[\ufe0f\U0001f3fb-\U0001f3ff]*[\U000e0020-\U000e007f]*(?:\u200d{_PICTURE}[\ufe0f\U0001f3fb-\U0001f3ff]*)*"
 )
-_SEEN = re.compile(f"{_EMOJI.pattern}|.", re.DOTALL)
+_GRAPHEME = re.compile(f"{_EMOJI.pattern}|.", re.DOTALL)
 _HAN = re.compile(r"[㐀-鿿]")
 _KANA = re.compile(r"[぀-ヿ]")
 _LATIN = re.compile(r"[A-Za-z]{2,}")
@@ -44,15 +45,15 @@ _LATIN = re.compile(r"[A-Za-z]{2,}")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of a text. start, end: in code points; word: a handle without '@', or an address as it was written."""
+    """A part of a text."""
 
-    start: int
+    start: int  # in code points, as `end`
     end: int
-    word: str
+    word: str  # a handle without '@', or a link's address as written
 
 
-def weigh(text: str) -> int:
-    """The weighted length: a link is 23, an emoji 2, a character 1 or 2; 280 is the most."""
+def weighted_length(text: str) -> int:
+    """The weighted length, at most LONGEST_POST for a post: a link has 23, an emoji 2, a character 1 or 2."""
     normal = unicodedata.normalize("NFC", text)
     weight, at = 0, 0
     for link in links_in(normal):
@@ -62,11 +63,10 @@ def weigh(text: str) -> int:
 
 
 def _weight(text: str) -> int:
-    return sum(1 if len(seen) == 1 and _light(seen) else 2 for seen in _SEEN.findall(text))
-
-
-def _light(character: str) -> bool:
-    return any(first <= ord(character) <= last for first, last in _LIGHT)
+    return sum(
+        1 if len(seen) == 1 and any(first <= ord(seen) <= last for first, last in _LIGHT) else 2
+        for seen in _GRAPHEME.findall(text)
+    )
 
 
 def mentions_in(text: str) -> tuple[Span, ...]:
@@ -79,7 +79,7 @@ def links_in(text: str) -> tuple[Span, ...]:
 
 
 def _is_link(found: re.Match[str]) -> bool:
-    """Whether its host can be one; a bare country domain needs a third name before it, or a path behind it."""
+    """Whether the host is valid. Without a scheme, a country domain needs a subdomain or a path to be a link."""
     labels = found["host"].lower().split(".")
     top = labels[-1]
     if not top.isalpha() or len(top) < 2 or any(len(one) > 63 or one.strip("-") != one for one in labels):
@@ -89,8 +89,8 @@ def _is_link(found: re.Match[str]) -> bool:
     return len(top) == 2 and (len(labels) > 2 or found["path"].startswith("/"))
 
 
-def wrapped(text: str) -> tuple[str, tuple[Span, ...]]:
-    """The text with every link wrapped in t.co, and where they are now; `word` is the address behind."""
+def wrap_links(text: str) -> tuple[str, tuple[Span, ...]]:
+    """The text with every link replaced by one of t.co, and their new places; `word` is the original address."""
     made, links, at = "", [], 0
     for link in links_in(text):
         short = f"https://t.co/{hashlib.sha256(link.word.encode()).hexdigest()[:10]}"
@@ -101,7 +101,7 @@ def wrapped(text: str) -> tuple[str, tuple[Span, ...]]:
 
 
 def language(text: str) -> str:
-    """X's guess, roughly: zh, ja, en, or und."""
+    """An approximation of X's language detection: zh, ja, en, or und (undetermined)."""
     if _KANA.search(text):
         return "ja"
     if _HAN.search(text):

@@ -1,16 +1,7 @@
-"""WeChat's side of an official account: followers, pushes, replies, tokens, customer-service messages, and a page."""
+"""WeChat's side of an official account: followers, pushes, replies, tokens, customer-service messages, a phone page."""
 
-from bot.simulators.wechat.account import MenuButton, Question, SimulatedAccount
-from bot.simulators.wechat.app import ready, running, serve
+from bot.simulators.wechat.app import SIMULATOR, application, running
 from bot.simulators.wechat.platform import Delivery, Platform
+from bot.simulators.wechat.state import SimulatedAccount
 
-__all__ = [
-    "Delivery",
-    "MenuButton",
-    "Platform",
-    "Question",
-    "SimulatedAccount",
-    "ready",
-    "running",
-    "serve",
-]
+__all__ = ["SIMULATOR", "Delivery", "Platform", "SimulatedAccount", "application", "running"]

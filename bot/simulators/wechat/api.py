@@ -1,114 +1,76 @@
 """The platform's API for accounts: /cgi-bin/stable_token, /cgi-bin/message/custom/send and .../typing, with the faults.
 
-Answers are HTTP 200 with errcode and errmsg, as WeChat's are; 503 only while the platform is "down".
+Errors are HTTP 200 with errcode and errmsg, as WeChat's are; 503 only while the fault `down` is on.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
 
-from bot.simulators.wechat.custom_messages import ERRORS
+from bot.simulators.server import Dropped, simulated
+from bot.simulators.wechat.customer_service import ERRORS, CallRefused, json_object
 from bot.simulators.wechat.platform import Call, Platform
-from bot.simulators.wechat.tokens import TOO_OFTEN
 
-tencent = APIRouter(prefix="/cgi-bin")
-PROBING = "yingda-doctor"  # whose message to nobody only asks whether the account may send: no fault to show
-
-
-class Dropped(Response):
-    """Announces more bytes than it sends: the server cuts the connection, the caller can't know what happened."""
-
-    async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"64")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-
-
-def simulated(request: Request) -> Platform:
-    """The platform that this application serves."""
-    platform: Platform = request.app.state.platform
-    return platform
-
-
+# User agent of `yingda doctor`, which sends to an unknown openid to see whether the account may send: not an error.
+PROBING = "yingda-doctor"
 Simulated = Annotated[Platform, Depends(simulated)]
+Answer = dict[str, Any]
 
 
-@tencent.post("/stable_token")
-async def stable_token(request: Request, platform: Simulated) -> Response:
-    began = time.monotonic()
-    if unwell := await _unwell(platform):
-        return unwell
-    code, answer = _token(platform, await request.body())
-    _note(platform, "stable_token", code, began)
-    return JSONResponse(answer or _error(code))
+def _serving(what: str, call: Callable[[Platform, str, bytes], Answer | None]) -> Callable[..., Awaitable[Response]]:
+    """An endpoint. call: what is done unless a fault takes its place; returns an own answer, or raises CallRefused."""
+
+    async def serve(request: Request, platform: Simulated, access_token: str = "") -> Response:
+        began = time.monotonic()
+        await asyncio.sleep(platform.faults.now.slow)
+        if refused := platform.faults.now.refuse:
+            platform.note(Call(platform.clock.now(), "api", "refused", str(refused)))
+            return JSONResponse(_error(refused))
+        if platform.faults.now.down:
+            platform.note(Call(platform.clock.now(), "api", "down", "503"))
+            return Response("service unavailable", 503)
+        body, code = await request.body(), 0
+        try:
+            answer = call(platform, access_token, body) or _error(0)
+        except CallRefused as refusal:
+            code = refusal.code
+            answer = _error(code)
+        outcome = str(code or "ok")
+        if code == 40003 and what == "custom/send" and request.headers.get("user-agent", "").startswith(PROBING):
+            outcome = "asked"
+        if dropped := what == "custom/send" and platform.faults.take("drop"):
+            outcome = "dropped"
+        took = round((time.monotonic() - began) * 1000, 1)
+        platform.note(Call(platform.clock.now(), "api", what, outcome, took=took))
+        return Dropped() if dropped else JSONResponse(answer)
+
+    return serve
 
 
-@tencent.post("/message/custom/send")
-async def send_custom_message(request: Request, platform: Simulated, access_token: str = "") -> Response:
-    began = time.monotonic()
-    if unwell := await _unwell(platform):
-        return unwell
-    code = platform.send_custom_message(access_token, await request.body())
-    dropped = platform.faults.take("drop")
-    asked_only = code == 40003 and request.headers.get("user-agent", "").startswith(PROBING)
-    _note(platform, "custom/send", code, began, dropped, asked_only)
-    return Dropped() if dropped else JSONResponse(_error(code))
-
-
-@tencent.post("/message/custom/typing")
-async def show_typing(request: Request, platform: Simulated, access_token: str = "") -> Response:
-    began = time.monotonic()
-    if unwell := await _unwell(platform):
-        return unwell
-    code = platform.show_typing(access_token, await request.body())
-    _note(platform, "custom/typing", code, began)
-    return JSONResponse(_error(code))
-
-
-async def _unwell(platform: Platform) -> Response | None:
-    await asyncio.sleep(platform.faults.now.slow)
-    if refused := platform.faults.now.refuse:
-        platform.note(Call(platform.clock.now(), "api", "refused", str(refused)))
-        return JSONResponse(_error(refused))
-    if not platform.faults.now.down:
-        return None
-    platform.note(Call(platform.clock.now(), "api", "down", "503"))
-    return Response("service unavailable", 503)
-
-
-def _token(platform: Platform, body: bytes) -> tuple[int, dict[str, Any] | None]:
-    try:
-        asked = json.loads(body)
-    except ValueError:
-        return 47001, None
-    refusal = _stranger(platform, asked) if isinstance(asked, dict) else 47001
-    if refusal:
-        return refusal, None
-    token = platform.tokens.force() if asked.get("force_refresh") is True else platform.tokens.get()
-    if token is None:
-        return TOO_OFTEN, None
-    return 0, {"access_token": token.value, "expires_in": platform.tokens.left(token)}
-
-
-def _stranger(platform: Platform, asked: dict[str, Any]) -> int:
+def _token(platform: Platform, _: str, body: bytes) -> Answer:
+    """The answer to a call of stable_token. Raises CallRefused."""
+    asked = json_object(body)
     if asked.get("appid") != platform.account.app_id:
-        return 40013
-    return 0 if asked.get("secret") == platform.account.app_secret else 40125
+        raise CallRefused(40013)
+    if asked.get("secret") != platform.account.app_secret:
+        raise CallRefused(40125)
+    token = platform.tokens.force() if asked.get("force_refresh") is True else platform.tokens.get()
+    return {"access_token": token.value, "expires_in": int(token.until - platform.clock.now())}
 
 
-def _error(code: int) -> dict[str, Any]:
+def _error(code: int) -> Answer:
     return {"errcode": code, "errmsg": ERRORS.get(code, "switched on by hand")}
 
 
-def _note(
-    platform: Platform, what: str, code: int, began: float, dropped: bool = False, asked_only: bool = False
-) -> None:
-    took = round((time.monotonic() - began) * 1000, 1)
-    outcome = "dropped" if dropped else "asked" if asked_only else "ok" if code == 0 else str(code)
-    platform.note(Call(platform.clock.now(), "api", what, outcome, took=took))
+wechat_api = APIRouter(prefix="/cgi-bin")
+wechat_api.add_api_route("/stable_token", _serving("stable_token", _token), methods=["POST"])
+wechat_api.add_api_route(
+    "/message/custom/send", _serving("custom/send", Platform.send_custom_message), methods=["POST"]
+)
+wechat_api.add_api_route("/message/custom/typing", _serving("custom/typing", Platform.show_typing), methods=["POST"])

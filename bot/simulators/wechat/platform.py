@@ -1,4 +1,4 @@
-"""The simulated WeChat platform: its followers say things, the webhook is asked, replies are shown or missed.
+"""The simulated WeChat platform: followers write, pushes go to the webhook, replies show in the chat or do not.
 
     async with Platform(account, "http://127.0.0.1:8080/wechat/main", clock) as platform:
         someone = platform.follower("林晓")
@@ -11,47 +11,38 @@ One platform lives in one event loop.
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import itertools
 import secrets
-from collections import deque
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
-from bot.ports import Clock
-from bot.simulators.clock import SystemClock
-from bot.simulators.faults import FaultSwitch
-from bot.simulators.live import Live
-from bot.simulators.loopback import checked_webhook
-from bot.simulators.wechat import utterances
-from bot.simulators.wechat.account import SimulatedAccount
-from bot.simulators.wechat.courier import ATTEMPTS, PATIENCE, Attempt, Courier, Outcome, Verified
-from bot.simulators.wechat.custom_messages import CustomMessage, Unfit, parse, parse_typing
-from bot.simulators.wechat.envelope import Envelopes, Reply
-from bot.simulators.wechat.faults import Faults
-from bot.simulators.wechat.people import Follower, Line, NotFollowing, People, UnknownFollower
-from bot.simulators.wechat.sms import Sms, SmsInbox
-from bot.simulators.wechat.tokens import StableTokens
-from bot.simulators.wechat.utterances import Utterance
+from bot.ports.channels import Clock
+from bot.simulators.live import SimulatedPlatform
+from bot.simulators.server import checked_webhook
+from bot.simulators.wechat import actions, state
+from bot.simulators.wechat.actions import FollowerAction
+from bot.simulators.wechat.customer_service import CallRefused, StableTokens, parse, parse_typing
+from bot.simulators.wechat.envelopes import Envelopes, Reply
+from bot.simulators.wechat.state import ChatLine, Follower, NotFollowing, SimulatedAccount, UnknownFollower
+from bot.simulators.wechat.webhooks import ATTEMPT_TIMEOUT, ATTEMPTS, Attempt, Outcome, Verified, WebhookClient
 
 UNAVAILABLE = "该公众号提供的服务出现故障，请稍后再试"
-_CALLS_KEPT = 200
-TYPING_AFTER = 30.0  # seconds since something was said, in which typing can be shown
+# Seconds: developers.weixin.qq.com/doc/service/api/customer/message/api_typing
+TYPING_AFTER = 30.0  # typing can be shown so long after the last message
 TYPING_LASTS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of one push: every attempt, and what the follower saw of it.
-
-    unavailable: the follower read that the account's service is out of order. Who has unfollowed sees nothing more.
-    """
+    """The result of one push."""
 
     openid: str
     msg_id: int
     attempts: tuple[Attempt, ...]
-    reply: Reply | None
-    unavailable: bool
+    reply: Reply | None  # shown in the chat
+    unavailable: bool  # the follower reads UNAVAILABLE; a person who has unfollowed sees nothing
 
     @property
     def took(self) -> float:
@@ -61,132 +52,133 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One thing that went over the wire, without its content. took: milliseconds."""
+    """A request in either direction, without its content."""
 
-    at: float
+    at: float  # Unix time
     way: Literal["push", "api", "sms", "verify"]
-    what: str
+    what: str  # MsgType, event, endpoint or phone number
     outcome: str
     openid: str = ""
-    number: int = 0
-    took: float = 0.0
+    number: int = 0  # of the attempt, for a push
+    took: float = 0.0  # milliseconds
 
 
-class Platform:
-    """Tencent's side of one account. Raises SettingError for a webhook that is not on this machine."""
+class Platform(SimulatedPlatform[state.Faults]):
+    """Tencent's side of one account. interval: seconds between attempts of a push, and the timeout of each.
+
+    Raises SettingError for a webhook that is not on this machine, unless allow_remote is set.
+    """
 
     def __init__(
         self,
         account: SimulatedAccount,
         webhook_url: str,
         clock: Clock | None = None,
-        interval: float = PATIENCE,
+        interval: float = ATTEMPT_TIMEOUT,
         allow_remote: bool = False,
     ) -> None:
+        super().__init__(state.Faults(), clock, allow_remote)
         self.account = account
         self.webhook_url = checked_webhook(webhook_url, allow_remote)
-        self.allow_remote = allow_remote
-        self.clock = clock or SystemClock()
         self.interval = interval
-        self.live = Live()
-        self.faults = FaultSwitch(Faults(), self.live)
         self.tokens = StableTokens(self.clock)
-        self.sms = SmsInbox()
-        self.calls: deque[Call] = deque(maxlen=_CALLS_KEPT)
-        self._people = People(account.app_id)
+        self.sms = state.SmsInbox()
+        self._followers: dict[str, Follower] = {}
+        self._chats: dict[str, dict[int, ChatLine]] = {}  # by openid and the line's id, oldest first
+        self._line_ids = itertools.count(1)
         self._envelopes = Envelopes(account)
-        self._courier = Courier(self._envelopes, webhook_url, interval)
-        self._msg_ids = itertools.count(secrets.randbelow(2**62))
+        self._webhook = WebhookClient(self._envelopes, webhook_url, interval)
+        self._msg_ids = itertools.count(secrets.randbelow(2**62))  # random start: a restart must not repeat ids
         self._typing_until: dict[str, float] = {}
-        self._held: set[asyncio.Event] = set()
-        self._under_way: set[asyncio.Task[Delivery]] = set()
-
-    async def __aenter__(self) -> Platform:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
+        self._held: set[asyncio.Event] = set()  # one for each push that the fault `swap` holds back
+        self._pushes: set[asyncio.Task[Delivery]] = set()  # keeps a reference, else a task may be collected
 
     async def aclose(self) -> None:
-        """Drop what is still under way, and the connections."""
-        for task in self._under_way:
+        for task in self._pushes:
             task.cancel()
-        await self._courier.aclose()
+        await self._webhook.aclose()
 
     # Followers
 
     def follower(self, name: str, phone: str = "", following: bool = True) -> Follower:
-        """Somebody with a phone; the same name is the same person. Nothing is pushed."""
-        someone = self._people.add(name, phone, following)
-        self.live.tell("follower", someone)
-        return someone
+        """The follower of this name, created if new. Sets their phone if one is given. Nothing is pushed."""
+        # The openid depends on app id and name only, so a person keeps it when the simulator restarts.
+        digest = hashlib.sha256(f"{self.account.app_id}/{name}".encode()).digest()
+        openid = "o" + base64.urlsafe_b64encode(digest).decode()[:27]
+        self._chats.setdefault(openid, {})
+        known = self._followers.get(openid) or Follower(openid, name, following=following)
+        return self._changed(replace(known, phone=phone or known.phone))
 
     def followers(self) -> list[Follower]:
-        return self._people.all()
+        return list(self._followers.values())
 
     def find(self, openid: str) -> Follower:
         """Raises UnknownFollower."""
-        return self._people.get(openid)
+        if openid not in self._followers:
+            raise UnknownFollower(openid)
+        return self._followers[openid]
 
-    def chat(self, openid: str) -> list[Line]:
+    def chat(self, openid: str) -> list[ChatLine]:
         """The lines of a follower's chat as shown, oldest first. Raises UnknownFollower."""
-        return self._people.chat(openid)
+        return list(self._chats[self.find(openid).openid].values())
+
+    def _changed(self, follower: Follower) -> Follower:
+        self._followers[follower.openid] = follower
+        self.live.publish("follower", follower)
+        return follower
 
     # What followers do
 
     async def say(self, openid: str, text: str) -> Delivery:
         """Write a text message. Raises UnknownFollower, NotFollowing."""
-        return await self.push(openid, utterances.text(text))
+        return await self.push(openid, actions.text(text))
 
     async def event(self, openid: str, name: str, key: str = "") -> Delivery:
         """Any event, e.g. 'subscribe', 'unsubscribe', 'CLICK' with its key. Raises UnknownFollower, NotFollowing."""
-        return await self.push(openid, utterances.event(name, key))
+        return await self.push(openid, actions.event(name, key))
 
-    async def push(self, openid: str, said: Utterance) -> Delivery:
-        """Do it, and stay with it until the webhook has settled it or WeChat gives up."""
-        line = self._said(openid, said)
+    async def push(self, openid: str, action: FollowerAction) -> Delivery:
+        """Push an action and wait for the last attempt. Raises UnknownFollower, NotFollowing."""
+        line = self.record_action(openid, action)
         msg_id = next(self._msg_ids)
-        sealed = self._envelopes.seal(openid, said, msg_id, self.clock.now())
+        sealed = self._envelopes.seal(openid, action, msg_id, self.clock.now())
         overtaken = tuple(self._held)
-        await self._maybe_held_back()
+        await self._hold_back()
         copies = 2 if self.faults.take("duplicate") else 1
-        attempts = await self._courier.deliver(sealed, copies, lambda attempt: self._asked(line, said, attempt))
+        attempts = await self._webhook.deliver(sealed, copies, lambda attempt: self._on_attempt(line, action, attempt))
         for earlier in overtaken:
             earlier.set()
         return self._ended(openid, msg_id, attempts)
 
-    def push_later(self, openid: str, said: Utterance) -> None:
-        """The same without waiting: what comes of it stands in the chat. Raises UnknownFollower, NotFollowing."""
-        self._allowed(openid, said)
-        task = asyncio.create_task(self.push(openid, said))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+    def push_later(self, openid: str, action: FollowerAction) -> None:
+        """Push in the background; the chat shows the result. Raises UnknownFollower, NotFollowing."""
+        self._allowed(openid, action)
+        task = asyncio.create_task(self.push(openid, action))
+        self._pushes.add(task)
+        task.add_done_callback(self._pushes.discard)
 
     async def verify_url(self) -> Verified:
-        """Ask the webhook for an echo string, as when its URL is saved on the platform."""
+        """Verify the webhook with an echo string, as when its URL is saved on the platform."""
         query = self._envelopes.signed(self.clock.now()) | {"echostr": str(secrets.randbelow(10**19))}
-        verified = await self._courier.verify(query)
+        verified = await self._webhook.verify(query)
         self.note(Call(self.clock.now(), "verify", "echostr", "ok" if verified.ok else verified.why))
         return verified
 
-    def _said(self, openid: str, said: Utterance) -> Line:
-        """The follower's own line, and what this does to their subscription and reply window."""
-        someone, now = self._allowed(openid, said), self.clock.now()
-        following = said.event != "unsubscribe"
-        self._changed(replace(someone, following=following, quota=someone.quota.opened(said.opens, now)))
-        kind = said.event or said.msg_type
-        return self._show(Line(self._people.next_id(), openid, "follower", kind, said.shown, now, "push", "sending"))
+    def record_action(self, openid: str, action: FollowerAction) -> ChatLine:
+        """Add the action to the chat and update the follower's subscription and quota, without a push."""
+        follower, now = self._allowed(openid, action), self.clock.now()
+        following = action.kind != "unsubscribe"
+        self._changed(replace(follower, following=following, quota=follower.quota.opened(action.opens, now)))
+        return self._add_line(openid, "follower", action.kind, action.shown, "push", state="sending")
 
-    def _allowed(self, openid: str, said: Utterance) -> Follower:
-        someone = self._people.get(openid)
-        if not someone.following and said.event != "subscribe":
+    def _allowed(self, openid: str, action: FollowerAction) -> Follower:
+        follower = self.find(openid)
+        if not follower.following and action.kind != "subscribe":
             raise NotFollowing(openid)
-        return someone
+        return follower
 
-    async def _maybe_held_back(self) -> None:
-        """With the fault `swap`: wait until a later push has been settled, at most for an interval."""
+    async def _hold_back(self) -> None:
+        """With the fault `swap`: wait until a later push has been delivered, for one interval at most."""
         if not self.faults.take("swap"):
             return
         held = asyncio.Event()
@@ -199,121 +191,103 @@ class Platform:
         finally:
             self._held.discard(held)
 
-    def _asked(self, line: Line, said: Utterance, attempt: Attempt) -> None:
+    def _on_attempt(self, line: ChatLine, action: FollowerAction, attempt: Attempt) -> None:
         state = "seen" if attempt.settled else "sending" if attempt.number < ATTEMPTS else "failed"
         if attempt.outcome is Outcome.MALFORMED:
             state = "failed"
         self._show(replace(line, state=state, attempts=attempt.number))
-        what, outcome = said.event or said.msg_type, attempt.outcome.value
+        outcome = attempt.outcome.value
         if attempt.outcome is Outcome.STATUS:
             outcome = str(attempt.status)
         took = round(attempt.took * 1000, 1)
-        self.note(Call(self.clock.now(), "push", what, outcome, line.openid, attempt.number, took))
+        self.note(Call(self.clock.now(), "push", action.kind, outcome, line.openid, attempt.number, took))
 
     def _ended(self, openid: str, msg_id: int, attempts: tuple[Attempt, ...]) -> Delivery:
         reply = next((attempt.reply for attempt in attempts if attempt.reply), None)
         unavailable = not any(attempt.outcome in (Outcome.REPLIED, Outcome.QUIET) for attempt in attempts)
-        if not self._people.get(openid).following:
+        if not self.find(openid).following:
             return Delivery(openid, msg_id, attempts, None, False)
-        self._show_outcome(openid, reply, unavailable)
-        return Delivery(openid, msg_id, attempts, reply, unavailable)
-
-    def _show_outcome(self, openid: str, reply: Reply | None, unavailable: bool) -> None:
-        at = self.clock.now()
         if reply:
-            line = Line(self._people.next_id(), openid, "account", reply.kind, reply.text, at, "passive", cut=reply.cut)
-            self._show(line)
+            self._add_line(openid, "account", reply.kind, reply.text, "passive", cut=reply.cut)
         elif unavailable:
-            self._show(Line(self._people.next_id(), openid, "system", "notice", UNAVAILABLE, at, "platform"))
+            self._add_line(openid, "system", "notice", UNAVAILABLE, "platform")
+        return Delivery(openid, msg_id, attempts, reply, unavailable)
 
     # What the account does
 
-    def send_custom_message(self, access_token: str, body: bytes) -> int:
-        """Carry out a call of custom/send; 0, or WeChat's error code."""
-        refusal = self.tokens.refusal(access_token) or self._switched_error()
-        if refusal:
-            return refusal
-        if not self.account.permission:
-            return 48001
-        try:
-            return self._send(parse(body))
-        except Unfit as unfit:
-            return unfit.code
-        except UnknownFollower:
-            return 40003
+    def send_custom_message(self, access_token: str, body: bytes) -> None:
+        """Carry out a call of custom/send. Raises CallRefused."""
+        _refuse(self.tokens.refusal(access_token))
+        error = self.faults.now.error  # read first: `take` counts down, and the last one must have its code
+        if self.faults.take("error_times"):
+            _refuse(error)
+            return
+        _refuse(0 if self.account.permission else 48001)
+        openid, kind, text = parse(body)
+        follower, now = self._addressee(openid), self.clock.now()
+        _refuse(follower.quota.refusal(now) if follower.following else 45015)
+        self._changed(replace(follower, quota=follower.quota.spent(now)))
+        self._add_line(openid, "account", kind, text, "api")
+        if self.typing_until(openid):
+            self._set_typing(openid, 0.0)
 
-    def _send(self, message: CustomMessage) -> int:
-        someone, now = self._people.get(message.openid), self.clock.now()
-        refusal = someone.quota.refusal(now) if someone.following else 45015
-        if refusal:
-            return refusal
-        self._changed(replace(someone, quota=someone.quota.spent(now)))
-        line = Line(self._people.next_id(), message.openid, "account", message.kind, message.text, now, "api")
-        self._show(line)
-        if self.typing_until(message.openid):
-            self._types(message.openid, 0.0)
-        return 0
+    def show_typing(self, access_token: str, body: bytes) -> None:
+        """Carry out a call of custom/typing. Raises CallRefused.
 
-    def show_typing(self, access_token: str, body: bytes) -> int:
-        """Carry out a call of custom/typing; 0, or WeChat's error code.
-
-        It needs something said in the last 30 seconds, lasts 15 and is not repeated meanwhile; the next message ends
-        it (developers.weixin.qq.com/doc/service/api/customer/message/api_typing).
+        Typing needs a message in the last TYPING_AFTER seconds and is not repeated while it shows; the next message
+        ends it.
         """
-        refusal = self.tokens.refusal(access_token) or (0 if self.account.permission else 48001)
-        if refusal:
-            return refusal
-        try:
-            openid, begins = parse_typing(body)
-            return self._typing(openid, begins, self.clock.now())
-        except Unfit as unfit:
-            return unfit.code
-        except UnknownFollower:
-            return 40003
-
-    def _typing(self, openid: str, begins: bool, now: float) -> int:
-        chat = self._people.chat(openid)
+        _refuse(self.tokens.refusal(access_token))
+        _refuse(0 if self.account.permission else 48001)
+        openid, begins = parse_typing(body)
+        chat, now = self.chat(self._addressee(openid).openid), self.clock.now()
         if begins and not (chat and now - chat[-1].at <= TYPING_AFTER):
-            return 45080
+            raise CallRefused(45080)
         if begins and self.typing_until(openid) > now:
-            return 45081
-        self._types(openid, now + TYPING_LASTS if begins else 0.0)
-        return 0
+            raise CallRefused(45081)
+        self._set_typing(openid, now + TYPING_LASTS if begins else 0.0)
+
+    def _addressee(self, openid: str) -> Follower:
+        try:
+            return self.find(openid)
+        except UnknownFollower as unknown:
+            raise CallRefused(40003) from unknown
 
     def typing_until(self, openid: str) -> float:
-        """Until when the follower reads that somebody writes to them; 0 if nobody does."""
+        """Until when the follower sees that the account is typing (Unix time); 0 if it is not."""
         return self._typing_until.get(openid, 0.0)
 
-    def _types(self, openid: str, until: float) -> None:
+    def _set_typing(self, openid: str, until: float) -> None:
         self._typing_until[openid] = until
-        self.live.tell("typing", {"openid": openid, "until": until})
-
-    def _switched_error(self) -> int:
-        error = self.faults.now.error
-        return error if self.faults.take("error_times") else 0
-
-    def set_faults(self, faults: Faults) -> None:
-        self.faults.set(faults)
+        self.live.publish("typing", {"openid": openid, "until": until})
 
     def deliver_text(self, phone: str, text: str, key: str) -> bool:
-        """Let a text message arrive on the phone with its number, if anybody has it; False if `key` came before."""
-        owner = self._people.with_phone(phone)
-        sms = Sms(key, phone, text, self.clock.now(), owner.openid if owner else "")
+        """Deliver a text message to the follower with this number, if there is one. False if `key` is known.
+
+        The number may be in any notation: '138 0013-8000' and '+86 13800138000' are the same.
+        """
+        wanted = state.phone_digits(phone)
+        owner = next((one for one in self.followers() if wanted and state.phone_digits(one.phone) == wanted), None)
+        sms = state.Sms(key, phone, text, self.clock.now(), owner.openid if owner else "")
         new = self.sms.accept(sms)
         outcome = "repeated" if not new else "ok" if owner else "nobody"
         self.note(Call(sms.at, "sms", phone, outcome, sms.openid))
         if new:
-            self.live.tell("sms", sms)
+            self.live.publish("sms", sms)
         return new
 
-    def note(self, call: Call) -> None:
-        """Keep what went over the wire for those who look behind the scenes."""
-        self.calls.append(call)
-        self.live.tell("call", call)
+    def _add_line(self, openid: str, side: state.Side, kind: str, text: str, via: state.Via, **more: Any) -> ChatLine:
+        """more: fields of ChatLine."""
+        return self._show(ChatLine(next(self._line_ids), openid, side, kind, text, self.clock.now(), via, **more))
 
-    def _changed(self, follower: Follower) -> None:
-        self.live.tell("follower", self._people.put(follower))
-
-    def _show(self, line: Line) -> Line:
-        self.live.tell("line", self._people.write(line))
+    def _show(self, line: ChatLine) -> ChatLine:
+        """Add a line, or replace the one with its id."""
+        self._chats[line.openid][line.id] = line
+        self.live.publish("line", line)
         return line
+
+
+def _refuse(code: int) -> None:
+    """Raises CallRefused for any code but 0."""
+    if code:
+        raise CallRefused(code)

@@ -1,5 +1,5 @@
-// What is known of the customer: who they proved to be, their points, and where they write.
-import { accountName, channelName, customerName, date, face, h, moment, say, setting } from "./ground.js";
+// The panel about the customer: the verified member, points, and their conversations.
+import { accountName, channelName, customerName, date, face, h, moment, say, setting } from "./common.js";
 
 export function showAbout(sheet) {
   document.getElementById("about").replaceChildren(...[close(), person(sheet), member(sheet), facts(sheet), threads(sheet)].filter(Boolean));

@@ -1,19 +1,19 @@
-// Where an agent writes: to the customer or to colleagues, counted as the platform counts.
-import { accountName, byInputMethod, call, channelName, h, moment, say, setting, toast } from "./ground.js";
+// The form for replies and notes, with the length counted as the platform counts it.
+import { accountName, byInputMethod, call, channelName, h, moment, say, setting, toast } from "./common.js";
 
-const TYPING = 15_000; // how long the platforms show it
-const JUST_NOW = 5_000;
+const TYPING = 15_000; // milliseconds for which platforms show a typing indicator
+const JUST_NOW = 5_000; // milliseconds
 
 const find = (id) => document.getElementById(id);
 const form = find("compose"), draft = find("draft"), to = find("to");
-const typed = new Map(); // the draft of each box: one per case, for a reply and for a note
-const leaving = new Map(); // what left each box and is not yet taken by the server, oldest first
+const typed = new Map(); // drafts by box: one box per case for a reply, and one for a note
+const leaving = new Map(); // by box, what was sent and is not yet accepted by the server, oldest first
 let sheet = null;
-let claim = null; // a claim that is on its way: { id, made }
-let refused = { text: "", key: "" }; // what was sent last and came back
-let composing = false; // an input method is at work in the box
-let typedAt = -Infinity; // when the last letter came, in this page's milliseconds
-let shownTyping = 0; // until when the customer sees that somebody writes, in this page's milliseconds
+let claim = null; // a claim without a response yet: { id, made }
+let refused = { text: "", key: "" }; // what was refused last
+let composing = false; // an input method composes in the box
+let typedAt = -Infinity; // when the last key was typed, by performance.now()
+let shownTyping = 0; // until when the customer sees the typing indicator, by performance.now()
 
 const mode = () => form.elements.mode.value;
 const boxName = () => `draft-${setting.me}-${sheet.line.id}-${mode()}`;
@@ -23,27 +23,27 @@ const locked = () => mode() !== "note" && (!mine() || Boolean(target()?.overhear
 const target = () => sheet.threads.find((one) => one.id === to.value);
 const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** Put the cursor where a reply or a note is written, at once: the next key may already be a letter of it. */
+/** Focus the box for a reply or a note, without waiting: the next key may already belong to it. */
 export function compose(kind) {
   if (mode() !== kind) { form.elements.mode.value = kind; change(); }
   draft.focus();
 }
 
-/** The case is being claimed: a reply can be written now, and is sent when the case is ours. */
+/** The case is being claimed: a reply can be written now, and is sent once the case is claimed. */
 export function claiming(id, made) {
-  made.catch(() => {}); // whoever claims shows why not
+  made.catch(() => {}); // the caller shows the error
   claim = { id, made };
   show();
   compose(sheet.line.reason === "overheard" ? "note" : "reply");
 }
 
-/** The claim was made or refused, and the case shows whose it is. */
+/** The claim has succeeded or failed, and the case has been read again. */
 export function claimed() {
   claim = null;
   show();
 }
 
-/** `next.partial`: only its line is known yet; a reply can be written and not sent. */
+/** Show the form for a case. `next.partial`: only its line is known; a reply can be written and not sent yet. */
 export function showCompose(next, fresh) {
   sheet = next;
   showTargets(fresh);
@@ -70,9 +70,9 @@ function change() {
 function show() {
   const note = mode() === "note";
   form.classList.toggle("note", note);
-  // Never under somebody's hands: what they type next would be taken for the page's keys.
+  // Never while it has the focus: the next letters would be taken for the page's shortcuts.
   draft.disabled = locked() && !draft.value && document.activeElement !== draft;
-  draft.placeholder = draft.disabled ? "" : say(note ? "compose.note.hint" : "compose.reply.hint");
+  draft.placeholder = draft.disabled ? "" : say(note ? "compose.note.placeholder" : "compose.reply.placeholder");
   find("to-row").hidden = note || to.options.length < 2;
   find("send").textContent = say(note ? "compose.keep" : "compose.send");
   const { words, warn } = bannerOf(note);
@@ -95,7 +95,7 @@ function bannerOf(note) {
 const LINK = /https?:\/\/\S+/g;
 const LIGHT = /[\u0000-\u10ff\u2000-\u200d\u2010-\u201f\u2032-\u2037]/;
 
-/** X's own counting, near enough while typing: the server has the last word (twitter-text, config v3). */
+/** X's weighted length, approximately; the server counts exactly (twitter-text, config v3). */
 function weighed(text) {
   const links = text.match(LINK) ?? [];
   return [...text.normalize("NFC").replace(LINK, "")].reduce((sum, sign) => sum + (LIGHT.test(sign) ? 1 : 2), 23 * links.length);
@@ -107,7 +107,7 @@ const MEASURES = {
   weighted: weighed,
 };
 
-/** The length and the quota of what stands in the box now; sending is possible only inside both. */
+/** Show the length of the draft and the quota. Sending is possible only within both. */
 function count() {
   const note = mode() === "note" || !target();
   const text = draft.value.trim();
@@ -135,7 +135,7 @@ function showQuota({ limits, sent_in_window: sent }) {
   quota.textContent = limits.left === 0 ? say("quota.none") : say("quota.left", { left: limits.left, most: limits.left + sent }) + until;
 }
 
-/** Keep what is typed in a box, behind what left it and may come back; a reload of the page finds both. */
+/** Keep the draft of a box in sessionStorage, after texts that were sent and may be refused: both survive a reload. */
 function keepDraft(box, text) {
   typed.set(box, text);
   const all = [...(leaving.get(box) ?? []).map((one) => one.text), text].filter(Boolean).join("\n");
@@ -143,7 +143,7 @@ function keepDraft(box, text) {
   else sessionStorage.removeItem(box);
 }
 
-/** The text leaves the box at once, so that the next one can be typed while the server takes it. */
+/** Empty the box at once, so that the next text can be typed while this one is sent. */
 function send() {
   if (find("send").disabled) return;
   const [box, text] = [boxName(), draft.value.trim()];
@@ -158,7 +158,7 @@ function send() {
   if (leaving.get(box).length === 1) deliver(box);
 }
 
-/** One after the other, in the order in which they were written; what is refused comes back with all behind it. */
+/** Send the texts of a box in order. A refused one returns to the box with all texts after it. */
 async function deliver(box) {
   try {
     while (leaving.get(box).length) {
@@ -192,7 +192,7 @@ function putBack(box) {
   show();
 }
 
-/** The customer sees that somebody writes. Whatever comes of it, nobody is kept from writing. */
+/** Show the customer the typing indicator. Errors are ignored. */
 function tellTyping() {
   const { limits } = target() ?? {};
   if (mode() === "note" || !owned() || !limits?.active || !draft.value.trim() || performance.now() < shownTyping) return;

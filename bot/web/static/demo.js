@@ -1,4 +1,4 @@
-// On a small screen one frame is shown at a time; on a large one all of them, and nothing is to be chosen.
+// On a small screen one frame is shown at a time, chosen by buttons; on a large one all of them.
 const stage = document.querySelector(".stage");
 const buttons = [...document.querySelectorAll("[data-to]")];
 

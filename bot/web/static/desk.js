@@ -1,27 +1,27 @@
-// The desk: the list of cases, which one is open, what is done with it, keys, and staying up to date.
-import { byInputMethod, call, channelName, customerName, face, h, keep, meet, moment, now, say, sayOr, setNow, setting, toast, waited } from "./ground.js";
+// The desk: the list of cases, the open case and its actions, keyboard shortcuts, and live updates.
+import { byInputMethod, call, channelName, customerName, face, h, keep, meet, moment, now, say, sayOr, setNow, setting, toast, waited } from "./common.js";
 import { showAbout } from "./about.js";
 import { claimed, claiming, compose, showCompose } from "./compose.js";
 import { showHalted, showHours } from "./hours.js";
-import { showStraysStrip, strayOf } from "./strays.js";
+import { showUndeliveredStrip, undeliveredOf } from "./undelivered.js";
 import { showCase } from "./thread.js";
 
 const find = (id) => document.getElementById(id);
 const desk = find("desk");
 const state = {
-  lines: [], found: null, ended: [], strays: [], tab: "waiting", open: null, sheet: null, limit: 200, counts: {}, more: 0,
+  lines: [], found: null, ended: [], undelivered: [], tab: "waiting", open: null, sheet: null, limit: 200, counts: {}, more: 0,
 };
-const LONG = 5 * 60, LATE = 15 * 60;
-const MOST = 2000; // lines that the server gives at once
+const LONG = 5 * 60, LATE = 15 * 60; // seconds of waiting from which a case is marked
+const MOST = 2000; // lines that the server returns at most
 
 const tabs = {
   waiting: (line) => line.state === "waiting",
   mine: (line) => line.agent === setting.me,
   all: () => true,
 };
-/** The open case's line: as the case was read last, else as the list has it. */
+/** The open case's line: from the case if it was read, else from the list. */
 const current = () => state.sheet?.line ?? [...state.lines, ...(state.found ?? []), ...state.ended].find((line) => line.id === state.open);
-const shown = () => (state.tab === "ended" ? state.ended : state.tab === "strays" ? [] : (state.found ?? state.lines).filter(tabs[state.tab]));
+const shown = () => (state.tab === "ended" ? state.ended : state.tab === "undelivered" ? [] : (state.found ?? state.lines).filter(tabs[state.tab]));
 
 async function readBoard() {
   const board = await call("GET", `board?limit=${state.limit}`);
@@ -29,24 +29,24 @@ async function readBoard() {
   state.lines = board.lines;
   state.counts = { waiting: board.counts.waiting, mine: board.counts.mine, all: board.counts.open };
   state.more = board.more;
-  state.strays = board.strays;
+  state.undelivered = board.undelivered;
   showHours(board.hours);
   showHalted(board.halted);
   await search();
   showList();
 }
 
-/** What is sought, among open cases or ended ones. An answer that comes after a newer question is not shown. */
+/** Search open or ended cases. A response that arrives after a newer search is ignored. */
 async function search() {
   const [text, tab] = [find("sought").value, state.tab];
-  if (tab === "strays") return;
+  if (tab === "undelivered") return;
   const lines = tab === "ended" ? await call("POST", "ended", { text }) : text.trim() && (await call("POST", "open", { text }));
   if (text !== find("sought").value || tab !== state.tab) return;
   if (tab === "ended") state.ended = lines;
   else state.found = lines ? [...lines, ...shownSo(text, new Set(lines.map((line) => line.id)))] : null;
 }
 
-/** Cases of the list, beside those that the server found, whose customer is called so on this page alone. */
+/** Further cases of the list whose customer has this name only on this page (a verified member, or a made-up mark). */
 function shownSo(text, found) {
   const plain = text.trim().normalize("NFKC").toLowerCase();
   return state.lines.filter((line) => !found.has(line.id) && ` ${customerName(line).toLowerCase()}`.includes(` ${plain}`));
@@ -58,10 +58,10 @@ function showList() {
     const count = button.querySelector("[data-count]");
     if (count) count.textContent = state.counts[button.dataset.tab] ?? 0;
   }
-  const items = state.tab === "strays" ? state.strays : shown().map((line) => ({ ...line, name: customerName(line), current: line.id === state.open }));
-  keep(find("lines"), items, (item) => item.id, (item) => (state.tab === "strays" ? strayOf(item, refresh) : lineOf(item)));
-  showStraysStrip(state.strays, state.tab === "strays");
-  find("search").hidden = state.tab === "strays";
+  const items = state.tab === "undelivered" ? state.undelivered : shown().map((line) => ({ ...line, name: customerName(line), current: line.id === state.open }));
+  keep(find("lines"), items, (item) => item.id, (item) => (state.tab === "undelivered" ? undeliveredOf(item, refresh) : lineOf(item)));
+  showUndeliveredStrip(state.undelivered, state.tab === "undelivered");
+  find("search").hidden = state.tab === "undelivered";
   const seeks = say(state.tab === "ended" ? "list.search" : "list.search.open");
   find("sought").placeholder = seeks;
   find("sought").setAttribute("aria-label", seeks);
@@ -128,7 +128,7 @@ function tick() {
   }
 }
 
-/** Open a case and put it into the address; null goes back to the list. */
+/** Open a case and put it into the URL; null returns to the list. */
 function go(id, replace = false) {
   history[replace ? "replaceState" : "pushState"](null, "", `${setting.prefix}/desk${id ? `/cases/${id}` : ""}`);
   return open(id);
@@ -144,7 +144,7 @@ async function open(id) {
   if (id) await readCase();
 }
 
-/** What the list knows of the case that is being read, so that what is typed meanwhile is already its own. */
+/** Show what the list knows of the case while it is read, so that typing can begin. */
 function showComing() {
   const line = current();
   state.coming = Boolean(line);
@@ -188,7 +188,7 @@ function showSheet(fresh = false) {
 
 function showHead({ line }) {
   const told = JSON.stringify([line.id, line.state, line.agent, line.agent_name, line.reason, line.priority, line.waiting_since, line.ended_at, customerName(line)]);
-  if (find("head").dataset.shown === told) return; // made anew, its buttons would lose the focus
+  if (find("head").dataset.shown === told) return; // rebuilding it would take the focus from its buttons
   find("head").dataset.shown = told;
   const mine = line.agent === setting.me && line.state === "claimed";
   const mayEnd = line.state === "waiting" || mine || ["lead", "admin"].includes(setting.role);
@@ -219,7 +219,7 @@ function act(name, kind, key, words = name) {
 
 function toggleAbout() { desk.dataset.about = desk.dataset.about === "open" ? "" : "open"; }
 
-/** Claim, release, resolve or hand back the open case. After the end of one the next is opened. */
+/** Claim, release, resolve or hand back the open case. When a case ends, the next one is opened. */
 async function move(name) {
   const id = state.open;
   if (!id || state.moving) return;
@@ -253,14 +253,14 @@ function neighbour(step) {
   return at < 0 ? ids[0] ?? null : ids[at + step] ?? null;
 }
 
-/** Ask for the state again; calls that come while one is running are answered by one more. */
+/** Read everything again. Calls during a run cause one more run. */
 async function refresh() {
   if (state.reading) { state.again = true; return state.reading; }
   state.reading = (async () => {
     do {
       state.again = false;
       await Promise.all([readBoard(), state.open ? readCase() : null]).catch((refusal) => toast(refusal.message));
-      if (state.again) await new Promise((rested) => setTimeout(rested, 300)); // a busy minute is read a few times, not hundreds
+      if (state.again) await new Promise((rested) => setTimeout(rested, 300)); // limits how often a busy desk is read
     } while (state.again);
     state.reading = null;
   })();
@@ -315,7 +315,7 @@ for (const button of document.querySelectorAll("[data-tab]")) {
   button.addEventListener("click", () => look(button.dataset.tab));
 }
 let asking;
-const seek = () => look(state.tab === "ended" ? "ended" : "all"); // whoever has it
+const seek = () => look(state.tab === "ended" ? "ended" : "all"); // of all agents
 find("sought").addEventListener("input", () => { clearTimeout(asking); asking = setTimeout(seek, 250); });
 find("search").addEventListener("submit", (event) => { event.preventDefault(); seek(); });
 find("lines-more").addEventListener("click", () => { state.limit = Math.min(MOST, state.limit + 200); refresh(); });
@@ -323,16 +323,16 @@ find("keys-open").addEventListener("click", keys["?"]);
 find("compose").addEventListener("written", refresh);
 window.addEventListener("popstate", () => open(location.pathname.split("/cases/")[1] ?? null));
 setInterval(tick, 1000);
-setInterval(refresh, 15000); // what neither the nerve nor the pulse told of
+setInterval(refresh, 15000); // for changes that the event stream has missed
 
-/** A desk that only reads by itself is idle, and its session ends in time; somebody who sits at it tells so. */
-let told = Date.now();
-function sitting() {
-  if (Date.now() - told < 60000) return;
-  told = Date.now();
-  call("POST", "here").catch(() => {}); // the next one tells again
+/** Reads by the page do not keep the session alive, so a person's use of the page is reported once a minute. */
+let reportedAt = Date.now();
+function reportPresence() {
+  if (Date.now() - reportedAt < 60000) return;
+  reportedAt = Date.now();
+  call("POST", "here").catch(() => {}); // the next report may succeed
 }
-for (const sign of ["keydown", "pointerdown", "wheel"]) document.addEventListener(sign, sitting, { passive: true });
+for (const sign of ["keydown", "pointerdown", "wheel"]) document.addEventListener(sign, reportPresence, { passive: true });
 
 listen();
 open(location.pathname.split("/cases/")[1] ?? null);

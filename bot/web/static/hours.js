@@ -1,5 +1,5 @@
-// Whether the desk is open, and what customers hear while it is not.
-import { h, say } from "./ground.js";
+// Whether the desk is open, and the text that customers get while it is closed.
+import { h, say } from "./common.js";
 
 export function showHours({ open, until, says }) {
   const key = open ? (until ? "hours.open" : "hours.always") : until ? "hours.closed" : "hours.never";
@@ -14,7 +14,7 @@ export function showHours({ open, until, says }) {
   closed.replaceChildren(...(open ? [] : [h("b", {}, words), ...(says ? [` ${say("hours.says")} `, h("q", {}, says)] : [])]));
 }
 
-/** Why accounts send nothing now; said once, so that a reader of the screen is not told again each second. */
+/** Why accounts send nothing now. Unchanged text is not rendered again, so that screen readers do not repeat it. */
 export function showHalted(sentences) {
   const shown = document.getElementById("halted");
   const told = sentences.join("\n");

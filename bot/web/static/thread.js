@@ -1,10 +1,10 @@
-// Everything that was said, in order, with the handoff card above it.
-import { channelName, accountName, customerName, day, h, keep, moment, sameDay, say, sayOr, time, troubleWords } from "./ground.js";
-import { overheardParts, overheardPost } from "./overheard.js";
-import { correctionOf, whichEntry } from "./which.js";
+// The transcript with the handoff card above it.
+import { channelName, accountName, customerName, day, h, keep, moment, sameDay, say, sayOr, time, troubleWords } from "./common.js";
+import { overheardParts, overheardPost } from "./social_post.js";
+import { correctionOf, whichEntry } from "./correction.js";
 
 const find = (id) => document.getElementById(id);
-const NEAR = 80; // pixels from the end of the thread that still count as reading its end
+const NEAR = 80; // pixels from the end of the thread within which new lines scroll it
 
 export function showCase(sheet, fresh, sendAgain) {
   showHandoff(sheet, fresh);
@@ -20,7 +20,7 @@ function showHandoff(sheet, fresh) {
   const card = find("handoff");
   const { handoff, line } = sheet;
   if (fresh) card.open = line.state === "waiting" && find("case").clientWidth > 560;
-  else if (card.dataset.state === "waiting" && line.state !== "waiting") card.open = false; // read, and now in the way
+  else if (card.dataset.state === "waiting" && line.state !== "waiting") card.open = false; // it has been read, and takes space
   card.dataset.state = line.state;
   const data = JSON.stringify([handoff, sheet.titles, correctionOf(sheet)]);
   if (card.dataset.shown === data) return;
@@ -31,10 +31,10 @@ function showHandoff(sheet, fresh) {
     h("summary", {}, h("b", {}, say("handoff.title")), h("span", { class: "why" }, say(`why.${handoff.reason}`)),
       handoff.asked?.text && h("q", { title: handoff.asked.text }, handoff.asked.text)),
     h("div", { class: "parts" }, handoff.reason === "overheard" ? overheardParts(handoff) : botsParts(sheet)));
-  const anew = card.querySelector(".which input");
-  if (!sought || !anew) return;
-  anew.value = sought.value;
-  if (writing) anew.focus();
+  const rebuilt = card.querySelector(".which input");
+  if (!sought || !rebuilt) return;
+  rebuilt.value = sought.value;
+  if (writing) rebuilt.focus();
 }
 
 function botsParts(sheet) {
@@ -151,7 +151,7 @@ function contentOf(item) {
   ];
 }
 
-/** Everything there is to show of what is not text, or hangs on a text: what it is called, says, and where it lies. */
+/** What is known of an attachment or of a message that is not text: kind, title, description and location. */
 function mediaOf(item, attached) {
   const { title, description, reference, format } = item.media ?? {};
   const kind = attached ? (format === "video" ? "video" : "image") : item.kind;

@@ -1,11 +1,11 @@
-"""A customer whose headphones are silent, and the case about them, on every record."""
+"""A customer whose headphones are silent, and the case about them, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
 import pytest
-from case_stage import Desk, desk_on
+from support.cases import Desk, desk_on
 
-from bot.stores.record.database import Database
+from bot.stores.sql.database import Database
 
 
 @pytest.fixture
@@ -15,11 +15,11 @@ def desk(database: Database) -> Desk:
 
 @pytest.fixture
 def talk(desk: Desk) -> str:
-    talk = desk.ground.conversation(desk.ground.customer())
-    desk.ground.hears(talk, "耳机左边没声音了")
+    talk = desk.seeder.conversation(desk.seeder.customer())
+    desk.seeder.hears(talk, "耳机左边没声音了")
     return talk
 
 
 @pytest.fixture
 def case(desk: Desk, talk: str) -> str:
-    return desk.ground.case(talk)
+    return desk.seeder.case(talk)

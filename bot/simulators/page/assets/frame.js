@@ -49,14 +49,56 @@ export function view(name) {
     else button.removeAttribute("aria-current");
 }
 
-// Hear news by topic; `refresh` asks for everything, after each (re)connection and when something was missed.
-export function listen(topics, refresh) {
+/**
+ * Hear events by topic. The whole state is asked for after each (re)connection and when events were missed: `take` keeps
+ * it, `show` draws it. Events that arrive while it is on its way are applied between the two, so that an answer which is
+ * older than an event never hides it. Returns the function that asks for the state, one request at a time.
+ */
+export function listen(topics, take, show) {
+  let held = null; // the events of now while the state is on its way
+  let last = Promise.resolve();
+  const ask = async () => {
+    held = [];
+    try {
+      take(await call("GET", "api/state"));
+    } finally {
+      const events = held;
+      held = null;
+      for (const [topic, about] of events) topics[topic](about);
+    }
+    await show();
+  };
+  const refresh = () => (last = last.then(ask, ask));
   const live = new EventSource("api/live");
   live.onerror = () => { $("offline").hidden = false; };
-  for (const [topic, react] of Object.entries(topics))
-    live.addEventListener(topic, (event) => react(JSON.parse(event.data)));
+  for (const topic of Object.keys(topics))
+    live.addEventListener(topic, (event) => {
+      const about = JSON.parse(event.data);
+      if (held) held.push([topic, about]);
+      else topics[topic](about);
+    });
   live.addEventListener("hello", () => { $("offline").hidden = true; refresh(); });
   live.addEventListener("missed", refresh);
+  return refresh;
+}
+
+/**
+ * A conversation that is asked for with `ask` and told about by events. `read` resolves to its lines by id, or to null if
+ * it was asked for again since: only the newest answer counts. A line that is told while the answer is on its way is at
+ * least as new as what the answer holds.
+ */
+export function conversation(ask) {
+  let asked = 0;
+  let told = [];
+  return {
+    tell: (line) => told.push(line),
+    read: async (id) => {
+      const number = ++asked;
+      told = [];
+      const found = await ask(id);
+      return number === asked ? new Map([...found, ...told].map((line) => [line.id, line])) : null;
+    },
+  };
 }
 
 const SAME_KEY = 200; // milliseconds between the end of a composition and the key that ended it

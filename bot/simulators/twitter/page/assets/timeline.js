@@ -1,7 +1,7 @@
 // Post and write as several people. The platform keeps the truth; this page asks for it once and then listens.
-import { $, byInputMethod, call, composer, face, hours, hue, listen, make, personRow, setNow, showWireRows, t, view, wireRow } from "../frame/frame.js";
+import { $, byInputMethod, call, composer, conversation, face, hours, hue, listen, make, personRow, setNow, showWireRows, t, view, wireRow } from "../frame/frame.js";
 
-const state = { brand: {}, people: new Map(), posts: new Map(), talk: new Map(), unread: new Map(), calls: [], faults: {}, open: "", tab: "posts", about: null };
+const state = { brand: {}, people: new Map(), posts: new Map(), talk: new Map(), unread: new Map(), calls: [], faults: {}, webhooks: [], open: "", tab: "posts", about: null };
 const counted = new Set(["html", "limited", "truncate", "drop", "error", "duplicate", "swap"]);
 const seconds = { slow: 3, lag: 10 };
 
@@ -127,9 +127,12 @@ const idOf = (kind) => (state.about?.kind === kind ? state.about.post.id : "");
 
 // Direct messages
 
+const messages = conversation((id) => (id ? call("GET", `api/people/${id}/messages`) : []));
+
 async function openTalk() {
-  const found = state.open ? await call("GET", `api/people/${state.open}/messages`) : [];
-  state.talk = new Map(found.map((one) => [one.id, one]));
+  const talk = await messages.read(state.open);
+  if (!talk) return;
+  state.talk = talk;
   state.unread.delete(state.open);
   const rows = [...state.talk.values()].map(messageRow);
   $("talk").replaceChildren(...(rows.length ? rows : [make("div", { className: "none" }, state.open ? t.no_messages : t.nobody)]));
@@ -140,6 +143,7 @@ const messageRow = (one) => make("div", { className: `dm${one.mine ? " mine" : "
 
 function heardMessage(one) {
   if (one.with === state.open && state.tab === "messages") {
+    messages.tell(one);
     if (state.talk.has(one.id)) return;
     if (!state.talk.size) $("talk").replaceChildren();
     state.talk.set(one.id, one);
@@ -197,19 +201,22 @@ function valueOf(box) {
 
 // Asking and listening
 
-async function refresh() {
-  const all = await call("GET", "api/state");
+function take(all) {
   setNow(all.now);
   state.brand = all.brand;
   state.people = new Map(all.people.map((someone) => [someone.id, someone]));
   state.posts = new Map(all.posts.map((post) => [post.id, post]));
   state.calls = all.calls;
   state.faults = all.faults;
+  state.webhooks = all.webhooks;
+}
+
+async function show() {
   showWire();
   showFaults();
-  showHook(all.webhooks);
+  showHook(state.webhooks);
   const wished = state.open || location.hash.slice(1);
-  await open(state.people.has(wished) ? wished : all.people[0]?.id ?? "", false);
+  await open(state.people.has(wished) ? wished : [...state.people.keys()][0] ?? "", false);
 }
 
 composer($("composer"), $("draft"), say);
@@ -231,11 +238,11 @@ $("new-person").addEventListener("submit", async (event) => {
   await open(someone.id, true);
 });
 $("faults").addEventListener("change", setFaults);
-listen({
+const refresh = listen({
   post: (post) => { state.posts.set(post.id, post); showPosts(); },
   gone: (post) => { state.posts.delete(post.id); showPosts(); },
   message: heardMessage,
   person: (someone) => { state.people.set(someone.id, someone); showPeople(); },
   call: (one) => { state.calls = [...state.calls.slice(-199), one]; showWire(); if (one.way === "crc") refresh(); },
   faults: (faults) => { state.faults = faults; showFaults(); },
-}, refresh);
+}, take, show);

@@ -1,8 +1,8 @@
 // Chat as several followers. The platform keeps the truth; this page asks for it once and then listens.
-import { $, byInputMethod, call, composer, face, hours, hue, listen, make, now, personRow, setNow, showWireRows, t, view, wireRow } from "../frame/frame.js";
+import { $, byInputMethod, call, composer, conversation, face, hours, hue, listen, make, now, personRow, setNow, showWireRows, t, view, wireRow } from "../frame/frame.js";
 
 const asked = new URLSearchParams(location.search); // as, phone: whose phone it is, when it stands alone in a frame
-const state = { followers: new Map(), lines: new Map(), news: [], calls: [], open: "", shown: "", unread: new Map(), faults: {}, sms: [], shut: new Set() };
+const state = { followers: new Map(), lines: new Map(), calls: [], open: "", shown: "", unread: new Map(), faults: {}, sms: [], shut: new Set() };
 
 // Followers
 
@@ -29,18 +29,18 @@ function followerRow(someone) {
     someone.openid === state.open, () => open(someone.openid, true));
 }
 
+const chat = conversation(async (openid) => (await call("GET", `api/followers/${openid}`)).lines);
+
 async function open(openid, byHand) {
   state.open = openid;
-  state.news = [];
   state.unread.delete(openid);
   history.replaceState(null, "", `#${openid}`);
   $("language").hash = openid;
   if (byHand) view("chat");
   showFollowers();
-  const found = await call("GET", `api/followers/${openid}`);
-  if (state.open !== openid) return;
-  // What was told meanwhile is at least as new as what was found.
-  state.lines = new Map([...found.lines, ...state.news].map((line) => [line.id, line]));
+  const lines = await chat.read(openid);
+  if (!lines) return;
+  state.lines = lines;
   state.shown = openid;
   showLines();
   showSms();
@@ -162,7 +162,7 @@ function meta(line) {
 
 function heard(line) {
   if (line.openid === state.open) {
-    state.news.push(line);
+    chat.tell(line);
     if (state.shown === state.open) { showLine(line); showSms(); }
   } else if (line.side !== "follower") {
     state.unread.set(line.openid, (state.unread.get(line.openid) ?? 0) + 1);
@@ -246,26 +246,32 @@ function setFaults() {
 // Asking and listening
 
 // Whose phone the address names; who is not there yet begins to follow.
-async function owner(followers) {
+async function owner() {
   const name = asked.get("as");
   if (!name) return "";
-  const known = followers.find((one) => one.name === name)
-    ?? await call("POST", "api/followers", { name, phone: asked.get("phone") ?? "", follow: true });
-  if (!state.followers.has(known.openid)) state.followers.set(known.openid, known); // what was told meanwhile is newer
-  return known.openid;
+  const known = [...state.followers.values()].find((one) => one.name === name);
+  return (known ?? await newFollower(name, asked.get("phone") ?? "")).openid;
 }
 
-async function refresh() {
-  const all = await call("GET", "api/state");
+async function newFollower(name, phone) {
+  const someone = await call("POST", "api/followers", { name, phone, follow: true });
+  if (!state.followers.has(someone.openid)) state.followers.set(someone.openid, someone); // what was told meanwhile is newer
+  return someone;
+}
+
+function take(all) {
   setNow(all.now);
   state.followers = new Map(all.followers.map((someone) => [someone.openid, someone]));
   state.calls = all.calls;
   state.faults = all.faults;
   state.sms = all.sms;
+}
+
+async function show() {
   showWire();
   showFaults();
-  const wished = state.open || location.hash.slice(1) || await owner(all.followers);
-  const first = state.followers.has(wished) ? wished : all.followers[0]?.openid;
+  const wished = state.open || location.hash.slice(1) || await owner();
+  const first = state.followers.has(wished) ? wished : [...state.followers.keys()][0];
   if (first) await open(first, false);
   else { showFollowers(); showLines(); }
 }
@@ -309,7 +315,7 @@ $("banner-close").addEventListener("click", shutSms);
 $("new-follower").addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = event.target;
-  const someone = await call("POST", "api/followers", { name: form.elements.name.value, phone: form.elements.phone.value, follow: true });
+  const someone = await newFollower(form.elements.name.value, form.elements.phone.value);
   form.reset();
   await open(someone.openid, true);
 });
@@ -326,7 +332,7 @@ $("revoke").addEventListener("click", async () => {
 const tick = () => { $("time").textContent = hours(now()); showQuota(); showTyping(); };
 setInterval(tick, 1000);
 tick();
-listen({
+const refresh = listen({
   line: heard,
   follower: (someone) => { state.followers.set(someone.openid, someone); showFollowers(); },
   typing: ({ openid, until }) => {
@@ -337,4 +343,4 @@ listen({
   call: (one) => { state.calls = [...state.calls.slice(-199), one]; showWire(); },
   sms: (sms) => { state.sms.push(sms); showSms(); },
   faults: (faults) => { state.faults = faults; showFaults(); },
-}, refresh);
+}, take, show);

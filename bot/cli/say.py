@@ -1,0 +1,93 @@
+"""`yingda say`: answer one message with the real journey, on a temporary copy of the database; nothing is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.app.parts import assemble
+from bot.app.storage import Storage, open_storage, redis_client
+from bot.channels.fake import FakeChannel
+from bot.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, load_deployment, out, reporting_errors, say
+from bot.cli.train import publish
+from bot.config import Deployment
+from bot.domain.messages import Inbound, Kind
+from bot.errors import ConfigProblem, SettingError
+from bot.members.verification import RecordingSender
+from bot.pending import PendingResponse
+from bot.text import new_id
+
+TIME_LIMIT = 30.0  # seconds for the answer
+NO_REDIS = "redis://127.0.0.1:1"  # nothing listens there: running processes must not be notified
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsedReply:
+    """The bot's reaction to a message; the command prints the fields under their names."""
+
+    decision: str
+    confidence: float | None  # 0 to 1; None if the classifier was not asked
+    entry: str
+    reply: str
+    case: str  # the reason for a handoff to a person, '' if the bot answers
+
+
+def command(
+    text: Annotated[str, typer.Argument(help="What the customer writes. 顾客说的话")],
+    channel: Annotated[str, typer.Option(help="The channel they write on. 渠道")] = "wechat",
+    customer: Annotated[str, typer.Option(help="Their handle, if they are known. 顾客标识")] = "somebody",
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Try one message; nothing is sent or kept. 试说一句话（不会发送，也不会保存）"""
+    logging.getLogger("bot.stores.redis").setLevel(logging.ERROR)  # it warns of NO_REDIS
+    with reporting_errors():
+        deployment = load_deployment(config)
+        with open_storage(deployment) as storage:
+            if asyncio.run(storage.editions.active()) == 0:
+                say("cli.say.training")
+                publish(deployment, storage)
+            reply = asyncio.run(rehearse(deployment, storage, channel, customer, text))
+    if as_json:
+        out.print_json(json.dumps(asdict(reply), ensure_ascii=False))
+        return
+    for name, value in asdict(reply).items():
+        shown = f"{value:.2f}" if isinstance(value, float) else str(value or "–")
+        out.print(f"{name:<11} {shown.replace(chr(10), chr(10) + ' ' * 12)}", markup=False)
+
+
+async def rehearse(deployment: Deployment, storage: Storage, channel: str, customer: str, text: str) -> RehearsedReply:
+    """Run the message's turn on a copy of what the database holds about this customer. customer: their handle."""
+    account = _account_on(deployment, channel)
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Storage(deployment, f"sqlite:///{Path(folder) / 'scratch.sqlite'}")
+        scratch.migrate()
+        await storage.copy_customer(account, customer, scratch)
+        channels, sender = {account: FakeChannel(account)}, RecordingSender()
+        yingda = assemble(deployment, scratch.database, redis_client(NO_REDIS), channels=channels, sender=sender)
+        await yingda.editions.refresh()
+        until = asyncio.get_running_loop().time() + TIME_LIMIT
+        response = PendingResponse(lambda reply: reply.text.encode(), until)
+        reply = await yingda.journey.handle(Inbound(account, customer, new_id(), Kind.TEXT, text), response)
+        trace, confidence = await scratch.last_turn(response.message_id)
+        await yingda.close()  # closes the scratch database too
+    said = reply.decode() if isinstance(reply, bytes) else ""
+    return RehearsedReply(trace["decision"].lower(), confidence, trace["entry"], said, trace["reason"])
+
+
+def _account_on(deployment: Deployment, channel: str) -> str:
+    """The first account on a channel. Raises SettingError if there is none."""
+    names = [account.name for account in deployment.config.accounts if account.channel == channel]
+    if not names:
+        kinds = sorted({account.channel for account in deployment.config.accounts}) or ["none"]
+        values = {"channel": channel, "channels": ", ".join(kinds)}
+        path = deployment.page.path
+        raise SettingError(ConfigProblem.of(path, 0, "--channel", "problem.no_account_on_channel", **values))
+    return names[0]

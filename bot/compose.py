@@ -1,0 +1,300 @@
+"""From a decision to the turn to write: who owns the conversation, what is said, and how it travels.
+
+`compose` is pure. What it needs besides the decision is in its `DeliveryContext`, which `ContextReader` reads before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from bot.desk.queue import HandoffPhrases
+from bot.domain.decisions import Answer, Ask, Change, HandOff, Quiet
+from bot.domain.messages import NOWHERE, PERSONS, Audience, Author, Conversation, Limits, OutboxState, Owner, Reason
+from bot.domain.turns import ClaimedMessage, Event, NewCase, PublicPostGuard, QueuedReply, Reply, TurnCommit, silences
+from bot.intents.dialogue import WITH_A_PERSON, DecisionResult, joins
+from bot.ports.channels import Channel, Clock
+from bot.ports.storage import Turns
+from bot.text import Unit, cut, measure
+
+# Types in the event log, by decision and by change.
+_EVENTS = {Answer: "answered", Ask: "asked", HandOff: "handed_off", Quiet: "quiet"}
+_CHANGES = {"verify_identity": "verified", "forget": "erased", "unlink": "unlinked", "silence": "opted_out"}
+_ROOM_FOR_HINT = 200  # units kept free in a response for the phrase `fetch.more`, which says how to get the rest
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryContext:
+    """How replies can leave now, and what has to be read for that before a turn is composed."""
+
+    limits: Limits
+    response_open: bool  # a response is claimed for this turn
+    queued: Sequence[QueuedReply] = ()  # earlier replies that can travel in it, oldest first
+    posted: Collection[str] = ()  # texts posted in public too recently to be posted again
+    system_words: str | None = None  # the notice about the handoff (HandoffPhrases); None without one
+
+
+class ComposedTurn(NamedTuple):
+    """A turn ready to be written."""
+
+    commit: TurnCommit
+    response: str | None  # the text of the open response; None to only acknowledge
+
+
+class ContextReader:
+    """Reads the context of a turn: from its channel, and from the database where the turn can use it."""
+
+    def __init__(self, turns: Turns, channels: Mapping[str, Channel], phrases: HandoffPhrases, clock: Clock) -> None:
+        self._turns = turns
+        self._channels = channels
+        self._phrases = phrases
+        self._clock = clock
+
+    def limits(self, conversation: Conversation) -> Limits:
+        """What the conversation's channel can carry now: nothing if its account is no longer configured."""
+        channel = self._channels.get(conversation.account)
+        return channel.limits(conversation, self._clock.now()) if channel else NOWHERE
+
+    async def read(self, claimed: ClaimedMessage, result: DecisionResult, *, response_open: bool) -> DeliveryContext:
+        """Most turns need no query. Raises Unavailable."""
+        conversation, limits = claimed.conversation, self.limits(claimed.conversation)
+        words = await self._system_words(claimed, result)
+        earlier = response_open and (conversation.waiting or claimed.replies_ahead)
+        queued = await self._turns.waiting_replies(conversation.id) if earlier else ()
+        same_after = limits.posting_rules.same_after
+        texts = public_texts(claimed, result, limits, words) if same_after else ()
+        posted = await self._turns.recently_posted(conversation.account, texts, same_after) if texts else ()
+        return DeliveryContext(limits, response_open, queued, posted, words)
+
+    async def _system_words(self, claimed: ClaimedMessage, result: DecisionResult) -> str | None:
+        """The notice when a case opens, or when the customer writes again while waiting for an agent. None for the
+        author of an overheard post, who did not speak to us."""
+        conversation, decision, now = claimed.conversation, result.decision, self._clock.now()
+        if conversation.overheard:
+            return None
+        if isinstance(decision, HandOff):
+            position = await self._turns.queue_length(decision.priority) + 1
+            return self._phrases.opening(result.edition, result.language, position, now)
+        asks = bool(claimed.message.text.strip()) and decision == WITH_A_PERSON
+        if asks and conversation.owner is Owner.QUEUE and not conversation.still_waiting_said:
+            position = await self._turns.queue_length()
+            return self._phrases.still_waiting(result.edition, result.language, position, now)
+        return None
+
+
+def compose(claimed: ClaimedMessage, result: DecisionResult, context: DeliveryContext) -> ComposedTurn:
+    """Everything that a decision changes and says, as one turn to write. Pure."""
+    decision, conversation = result.decision, claimed.conversation
+    replies = _replies(claimed, result, context)
+    divided = _divide(replies, context, result)
+    commit = TurnCommit(
+        conversation,
+        claimed.message,
+        owner=_owner(claimed, result),
+        by_bot=not isinstance(decision, Quiet),
+        trace=result.trace,
+        replies=divided.replies,
+        slots=_slots(claimed, result),
+        effects=decision.effects,
+        changes=decision.changes,
+        events=tuple(_events(claimed, result)),
+        case=_case(claimed, result),
+        joins_case=conversation.customer_case if joins(conversation) else None,
+        fetched=divided.fetched,
+        still_waiting_said=isinstance(decision, Quiet) and context.system_words is not None,
+        releases_waiting=bool(conversation.waiting) and context.limits.active and conversation.owner not in PERSONS,
+        post_guard=_guard(claimed, context, replies),
+    )
+    return ComposedTurn(commit, divided.response)
+
+
+def _owner(claimed: ClaimedMessage, result: DecisionResult) -> Owner:
+    decision, owner = result.decision, claimed.conversation.owner
+    if isinstance(decision, HandOff):
+        return Owner.QUEUE
+    if isinstance(decision, Quiet):
+        return Owner.CLOSED if _forgets(decision.changes) else owner
+    return Owner.BOT
+
+
+def _slots(claimed: ClaimedMessage, result: DecisionResult) -> Mapping[str, Any]:
+    """The conversation's slots after the turn."""
+    decision = result.decision
+    if not isinstance(decision, Quiet):
+        return {**decision.slots, "language": result.language}
+    if silences(decision.changes):  # a skill that was asking something is over, too
+        return {"language": result.language}
+    return {} if _forgets(decision.changes) else claimed.conversation.slots
+
+
+def _forgets(changes: Sequence[Change]) -> bool:
+    return any(change.name == "forget" for change in changes)
+
+
+def public_texts(
+    claimed: ClaimedMessage, result: DecisionResult, limits: Limits, system_words: str | None
+) -> tuple[str, ...]:
+    """All texts that this turn could post in a public thread, best first.
+
+    First the wordings of its reply, if it may be public and as far as they fit; then those of "we answer privately".
+    """
+    reply = _reply(result, system_words)
+    if reply is None or not claimed.conversation.public:
+        return ()
+    private = isinstance(result.decision, Answer | Ask) and result.decision.audience is Audience.PRIVATE
+    wordings = [] if private else _wordings(reply, result)
+    short = [wording for wording in wordings if measure(wording, limits.unit) <= limits.length]
+    answers = _rotated(short, claimed) if limits.posting_rules.same_after else short
+    return (*answers, *_invitations(claimed, result, limits))
+
+
+def _wordings(reply: Reply, result: DecisionResult) -> list[str]:
+    return [reply.text, *(result.decision.variants if isinstance(result.decision, Answer) else ())]
+
+
+def _rotated(wordings: list[str], claimed: ClaimedMessage) -> list[str]:
+    """The wordings, started at one that depends on the message's id: two customers who ask the same at the same moment
+    get different ones, where the platform refuses a text that was just posted."""
+    first = sum(claimed.message.id.encode()) % max(len(wordings), 1)
+    return wordings[first:] + wordings[:first]
+
+
+def _invitations(claimed: ClaimedMessage, result: DecisionResult, limits: Limits) -> list[str]:
+    """The wordings of "we answer privately", with the link to where the customer can write to us, if there is one. The
+    last mentions the customer by name, so that it is new in any case."""
+    if not limits.posting_rules.link:
+        return [result.edition.phrase("private.moved", result.language)]
+    phrase = result.edition.phrase("private.invited", result.language, link=limits.posting_rules.link)
+    wordings = _rotated([line for line in phrase.splitlines() if line.strip()], claimed)
+    name = claimed.message.data.get("username", "")
+    return [*wordings, f"@{name} {wordings[0]}"] if name else wordings
+
+
+def _replies(claimed: ClaimedMessage, result: DecisionResult, context: DeliveryContext) -> list[Reply]:
+    """What the turn says, in full length, and where: at most one text in a public thread, the rest privately."""
+    reply, rules = _reply(result, context.system_words), context.limits.posting_rules
+    if reply is None or claimed.conversation.overheard:
+        return []
+    privacy_note = ""
+    if rules.privacy_policy:
+        privacy_note = "\n\n" + result.edition.phrase("private.policy", result.language, link=rules.privacy_policy)
+    if not claimed.conversation.public:
+        first = claimed.message.seq == 1
+        return [replace(reply, text=reply.text + privacy_note) if first else reply]
+    texts = public_texts(claimed, result, context.limits, context.system_words)
+    public = next((text for text in texts if text not in context.posted), None)
+    if public and public in _wordings(reply, result):
+        return [replace(reply, text=public)]
+    private = replace(reply, text=reply.text + privacy_note, same_thread=False, asked_first=rules.asked_first)
+    return [Reply(public, reply.author), private] if public else [private]
+
+
+def _guard(claimed: ClaimedMessage, context: DeliveryContext, replies: Sequence[Reply]) -> PublicPostGuard | None:
+    """Makes the commit fail if the text has been posted since the context was read; None where repeats are allowed."""
+    same_after = context.limits.posting_rules.same_after
+    if not claimed.conversation.public or not same_after:
+        return None
+    return next((PublicPostGuard(reply.text, same_after) for reply in replies if reply.same_thread), None)
+
+
+def _reply(result: DecisionResult, system_words: str | None) -> Reply | None:
+    """The notice about the handoff, after an editor's words if the decision has some; else the bot's answer."""
+    decision = result.decision
+    if system_words is not None:
+        first = decision.text if isinstance(decision, HandOff) else ""
+        return Reply(f"{first}\n\n{system_words}" if first else system_words, Author.SYSTEM, result.trace.entry)
+    if not isinstance(decision, Answer | Ask):
+        return None
+    return Reply(decision.text, entry=decision.entry, confidence=decision.confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Divided:
+    replies: tuple[Reply, ...]  # rows for the outbox; one in state OFFERED travels in the response
+    fetched: tuple[str, ...] = ()  # ids of earlier replies that travel in the response
+    response: str | None = None  # the response's text
+
+
+def _divide(replies: Sequence[Reply], context: DeliveryContext, result: DecisionResult) -> _Divided:
+    """Cut replies to the platform's length, and divide them between the open response and the outbox.
+
+    The response takes the earlier replies first and then the first new piece, so that the customer reads them in order.
+    """
+    later = OutboxState.PENDING if context.limits.active else OutboxState.WAITING
+    room = context.limits.length - (0 if context.limits.active else _ROOM_FOR_HINT)
+    elsewhere = [replace(reply, state=later) for reply in replies if not reply.same_thread]
+    pieces = [
+        replace(reply, text=piece, state=later)
+        for reply in replies
+        if reply.same_thread
+        for piece in cut(reply.text, room, context.limits.unit)
+    ]
+    if not context.response_open:
+        return _Divided((*pieces, *elsewhere))
+    fetched = _fitting(context.queued, room, context.limits.unit)
+    texts = [reply.text for reply in fetched]
+    all_fetched = len(fetched) == len(context.queued)
+    offered = all_fetched and bool(pieces) and _fits([*texts, pieces[0].text], room, context.limits.unit)
+    if offered:
+        texts.append(pieces[0].text)
+        pieces[0] = replace(pieces[0], state=OutboxState.OFFERED)
+    left = len(context.queued) - len(fetched) + len(pieces) - offered
+    if left and not context.limits.active:
+        texts.append(result.edition.phrase("fetch.more", result.language))
+    return _Divided((*pieces, *elsewhere), tuple(reply.id for reply in fetched), "\n\n".join(texts) or None)
+
+
+def _fitting(queued: Sequence[QueuedReply], room: int, unit: Unit) -> list[QueuedReply]:
+    """As many queued replies as fit into one message, oldest first."""
+    fitting: list[QueuedReply] = []
+    for reply in queued:
+        if not _fits([*(one.text for one in fitting), reply.text], room, unit):
+            break
+        fitting.append(reply)
+    return fitting
+
+
+def _fits(texts: Sequence[str], room: int, unit: Unit) -> bool:
+    return measure("\n\n".join(texts), unit) <= room
+
+
+def _case(claimed: ClaimedMessage, result: DecisionResult) -> NewCase | None:
+    decision = result.decision
+    if not isinstance(decision, HandOff):
+        return None
+    return NewCase(
+        decision.reason,
+        decision.priority,
+        decision.detail,
+        decision.entry,
+        prefer=claimed.conversation.resolved_by if decision.reason is Reason.REOPENED else None,
+        waits=not claimed.conversation.overheard,
+    )
+
+
+def _why(result: DecisionResult) -> dict[str, str]:
+    """The data of a turn's event: the reason of a handoff or of silence, or the further entries of an answer."""
+    decision, trace = result.decision, result.trace
+    if trace.reason:
+        return {"reason": trace.reason}
+    if isinstance(decision, Quiet):
+        return {"why": trace.detail}
+    return {"also": " ".join(decision.more_entries)} if isinstance(decision, Answer) and decision.more_entries else {}
+
+
+def _events(claimed: ClaimedMessage, result: DecisionResult) -> list[Event]:
+    """The turn's lines in the event log. `verified` is a customer's consent to hear of their membership here, and
+    `unlinked` its end, so both name the edition whose words they agreed to."""
+    decision, trace = result.decision, result.trace
+    events = []
+    if claimed.conversation.owner is Owner.CLOSED and not isinstance(decision, Quiet):
+        events.append(Event("reopened", "customer"))
+    if joins(claimed.conversation):
+        events.append(Event("joined", "system"))
+    why = _why(result)
+    confidence = None if isinstance(decision, Quiet) else decision.confidence
+    events.append(Event(_EVENTS[type(decision)], "bot", trace.edition, trace.entry, confidence, why))
+    changed = (_CHANGES[one.name] for one in decision.changes if one.name in _CHANGES)
+    events += [Event(what, "customer", trace.edition, trace.entry) for what in changed]
+    return events

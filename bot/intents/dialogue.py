@@ -1,0 +1,334 @@
+"""The dialogue manager: decides on one message. Its gates are asked in order, and the first that applies decides."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from bot.domain.decisions import Answer, Ask, Change, Decision, HandOff, Quiet, Trace, Turn, Understanding, Utterance
+from bot.domain.messages import PERSONS, Conversation, Kind, Limits, Reason, StoredMessage
+from bot.domain.turns import ClaimedMessage
+from bot.errors import EngineFailed
+from bot.intents import faq, policy
+from bot.intents.policy import UseSkill
+from bot.intents.skills.social_listening import handoff_unread
+from bot.intents.utterances import follow_up, in_context, is_sure, split_questions, wants_opt_out
+from bot.knowledge.editions import Edition
+from bot.ports.channels import Clock
+from bot.ports.nlu import MultiTurnSkill, Skill
+from bot.text import truncate
+from bot.text.folding import folded, is_invisible
+from bot.text.language import language_of
+
+log = logging.getLogger(__name__)
+_SPOKEN = frozenset({Kind.TEXT, Kind.CLICK, Kind.VOICE})
+WITH_A_PERSON = Quiet("with_a_person")  # the desk has the conversation: the message is for them
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionResult:
+    """A decision with its reasons, and the edition it was made on."""
+
+    decision: Decision
+    trace: Trace
+    language: str
+    edition: Edition
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueSettings:
+    reopen_within: float = 86_400.0  # seconds after a resolution in which the same person is asked first
+    language: str = "zh"  # of customers who have written none yet
+    # Channels with public posts. Wordings that an editor wrote for such a channel are for its posts only.
+    public_channels: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class DialogueTurn(Turn):
+    """A turn as the gates see it."""
+
+    edition: Edition
+    limits: Limits  # of the channel, now
+    failure: Exception | None = None  # why the engine failed
+
+    @property
+    def has_words(self) -> bool:
+        """Whether the customer said something in words, by typing, speaking or a menu's key."""
+        return self.message.kind in _SPOKEN
+
+    @property
+    def fetches(self) -> bool:
+        return fetches(self.message, self.conversation, self.limits)
+
+
+Gate: TypeAlias = Callable[[DialogueTurn], Awaitable[Decision | None]]
+
+
+class DialogueManager:
+    """Understands and decides; writes nothing."""
+
+    def __init__(
+        self,
+        understand: Callable[[Utterance], Awaitable[Understanding]],  # the engine; batches concurrent calls
+        edition: Callable[[], Edition],  # the current one; raises LookupError before `ready` has returned
+        skills: Mapping[str, Skill],  # by the name that entries give them
+        settings: DialogueSettings,
+        ready: Callable[[], Awaitable[None]],  # returns once the first edition is loaded
+        clock: Clock,
+    ) -> None:
+        self.ready = ready
+        self._clock = clock
+        self._understand = understand
+        self._edition = edition
+        self._skills = skills
+        self._settings = settings
+        # The order is the policy. Each gate decides, or leaves the message to the next by returning None.
+        self._gates: tuple[Gate, ...] = (
+            self._overheard,  # written about the brand and not to it: a case or nothing, never a reply
+            self._unfollowed,  # the customer's data is erased, also while an agent has the conversation
+            self._opted_out,  # the bot is silent from now on, also while an agent has the conversation
+            self._owned_by_a_person,
+            self._event,
+            self._fetch,  # asks for waiting replies and nothing else: they travel with the response
+            self._running_skill,  # an answer to a skill's question must not be understood as a question
+            self._follow,
+            self._unsupported,
+            self._media,
+            self._engine_failed,
+            self._several_questions,
+            self._policy,
+        )
+
+    async def decide(self, claimed: ClaimedMessage, limits: Limits) -> DecisionResult:
+        """Decide on one message. Raises what a skill raises, and TimeoutError for one that overruns its limit."""
+        await self.ready()
+        turn = await self._turn(claimed, limits)
+        for gate in self._gates:
+            decision = await gate(turn)
+            if decision is not None:
+                break
+        else:
+            raise AssertionError("the last gate always decides")
+        decision = _unless_answered_before_edit(turn, self._or_last_agent(turn, decision))
+        return DecisionResult(decision, _trace(turn, decision), turn.language, turn.edition)
+
+    def give_up(self, claimed: ClaimedMessage, why: str) -> DecisionResult:
+        """The decision on a message whose turn failed: a case, with the code `why`. If an agent already has the
+        conversation they see the message, and nothing changes."""
+        conversation, edition = claimed.conversation, self._edition()
+        language, decision = self._language(claimed.message, conversation), _failed(why)
+        if conversation.owner in PERSONS or joins(conversation):
+            decision = WITH_A_PERSON  # a commit that opens a second case is refused
+        elif conversation.overheard:
+            decision = handoff_unread(why)
+        trace = Trace(edition.number, language, (), type(decision).__name__, "", _reason(decision), why)
+        return DecisionResult(decision, trace, language, edition)
+
+    def phrase(self, name: str, text: str) -> str:
+        """A phrase of the current edition, without placeholders, in the language of `text`."""
+        return self._edition().phrase(name, language_of(text, self._settings.language))
+
+    # The gates, in their order.
+
+    async def _overheard(self, turn: DialogueTurn) -> Decision | None:
+        return await _use(self._skills["overheard"], turn) if turn.conversation.overheard else None
+
+    async def _unfollowed(self, turn: DialogueTurn) -> Decision | None:
+        if turn.message.kind is not Kind.UNFOLLOW:
+            return None
+        return Quiet("unfollowed", changes=(Change("forget", {"mode": turn.message.data.get("mode", "erase")}),))
+
+    async def _opted_out(self, turn: DialogueTurn) -> Decision | None:
+        stop = turn.has_words and wants_opt_out(turn.message.text)
+        return Quiet("opted_out", changes=(Change("silence"),)) if stop else None
+
+    async def _owned_by_a_person(self, turn: DialogueTurn) -> Decision | None:
+        owned = turn.conversation.owner in PERSONS or joins(turn.conversation)
+        return WITH_A_PERSON if owned else None
+
+    async def _event(self, turn: DialogueTurn) -> Decision | None:
+        """Events and outcomes of effects. A successful effect needs no words; a failed one is handed to a person."""
+        if turn.message.kind in (Kind.EVENT, Kind.NOTE):
+            return Quiet("event")
+        if turn.message.kind is not Kind.OUTCOME:
+            return None
+        outcome = turn.message.data
+        if outcome.get("state") == "sent":
+            return Quiet("effect_done")
+        return _failed(f"{outcome.get('effect', '')}:{outcome.get('code', '')}")
+
+    async def _fetch(self, turn: DialogueTurn) -> Decision | None:
+        return Quiet("fetch") if turn.fetches else None
+
+    async def _running_skill(self, turn: DialogueTurn) -> Decision | None:
+        """The skill that the slot names, if it takes the message for an answer to its question."""
+        name = turn.conversation.slots.get("skill")
+        if not name:
+            return None
+        # The slot may name a skill that never asks: an edition or a release may have changed it in between.
+        skill = self._skills.get(str(name))
+        return await _use(skill, turn) if isinstance(skill, MultiTurnSkill) and skill.wants(turn) else None
+
+    async def _follow(self, turn: DialogueTurn) -> Decision | None:
+        if turn.message.kind is not Kind.FOLLOW:
+            return None
+        return Answer(turn.edition.phrase("welcome", turn.language), entry="welcome")
+
+    async def _unsupported(self, turn: DialogueTurn) -> Decision | None:
+        """An unknown kind of message, or a text without a visible character."""
+        message = turn.message
+        unknown = message.kind is Kind.UNSUPPORTED and message.media is None
+        blank = message.kind in (Kind.TEXT, Kind.CLICK) and is_invisible(message.text)
+        if not unknown and not blank:
+            return None
+        return Answer(turn.edition.phrase("unsupported", turn.language), entry="unsupported")
+
+    async def _media(self, turn: DialogueTurn) -> Decision | None:
+        """A picture, a place, a voice message that was not recognised: a person looks at it."""
+        if turn.has_words and not is_invisible(turn.message.text):
+            return None
+        kind = turn.message.kind.value
+        what = turn.edition.phrase(f"media.{kind}", turn.language)
+        return HandOff(Reason.MEDIA, detail=kind, text=turn.edition.phrase("media.received", turn.language, kind=what))
+
+    async def _engine_failed(self, turn: DialogueTurn) -> Decision | None:
+        return _failed(type(turn.failure).__name__) if turn.failure is not None else None
+
+    async def _several_questions(self, turn: DialogueTurn) -> Decision | None:
+        """The answers to all questions of a message that asks several, if the bot is sure of each."""
+        asked = [] if turn.understanding.exact else split_questions(truncate(turn.message.text))
+        if not asked:
+            return None
+        utterances = (Utterance(question, turn.language, turn.edition.number) for question in asked)
+        parts = await asyncio.gather(*(self._understand(one) for one in utterances))
+        routes = policy.decide_each(parts, turn.edition, turn)
+        answers = await self._skill_answers([route for route in routes if isinstance(route, UseSkill)], turn)
+        return faq.respond_to_each(routes, answers, turn.edition, turn, self._wording_channel(turn.conversation))
+
+    async def _policy(self, turn: DialogueTurn) -> Decision | None:
+        """By the edition's thresholds: an entry's answer, its skill, a question back, or a person."""
+        route = policy.decide(turn.understanding, turn.edition, turn)
+        # An edition may name a skill that this release does not have yet: `faq.respond` hands off then.
+        if isinstance(route, UseSkill) and route.skill in self._skills:
+            decision = await _use(self._skills[route.skill], turn)
+            return _from_entry(decision, route.entry, route.confidence)
+        return faq.respond(route, turn.edition, turn, self._wording_channel(turn.conversation))
+
+    # What the gates look at.
+
+    async def _turn(self, claimed: ClaimedMessage, limits: Limits) -> DialogueTurn:
+        """The turn with the message's understanding, which the desk shows whichever gate decides."""
+        message, conversation, edition = claimed.message, claimed.conversation, self._edition()
+        language = self._language(message, conversation)
+        turn = DialogueTurn(message, conversation, Understanding(), language, edition, self._clock.now(), limits)
+        if not turn.has_words or is_invisible(message.text) or turn.fetches:
+            return turn
+        try:
+            return replace(turn, understanding=await self._understood(turn))
+        except (EngineFailed, TimeoutError) as failure:
+            log.warning("the engine failed (%s); a message that needs it is handed to a person", failure)
+            return replace(turn, failure=failure)
+
+    async def _understood(self, turn: DialogueTurn) -> Understanding:
+        """The understanding of a text; of a follow-up ("and for gold?"), together with the entry that answered last."""
+        text, edition, language = turn.message.text, turn.edition, turn.language
+        last = str(turn.conversation.slots.get("last_intent", ""))
+        alone = await self._understand(Utterance(truncate(text), language, edition.number, last))
+        if last not in edition.entries or alone.exact or is_sure(alone, edition) or not (about := follow_up(text)):
+            return alone
+        full = f"{edition.title(last, language)} {about}"
+        together = await self._understand(Utterance(truncate(full), language, edition.number, last))
+        return in_context(alone, together, last, edition)
+
+    async def _skill_answers(self, routes: Sequence[UseSkill], turn: Turn) -> Mapping[str, Answer]:
+        """The answers of skills that need no further question, by entry."""
+        known = [route for route in routes if route.skill in self._skills]
+        decisions = await asyncio.gather(*(_use(self._skills[route.skill], turn) for route in known))
+        return {route.entry: said for route, said in zip(known, decisions, strict=True) if isinstance(said, Answer)}
+
+    def _language(self, message: StoredMessage, conversation: Conversation) -> str:
+        return language_of(message.text, str(conversation.slots.get("language", self._settings.language)))
+
+    def _wording_channel(self, conversation: Conversation) -> str:
+        """The channel whose own wordings are used, '' for the common ones."""
+        private = conversation.channel in self._settings.public_channels and not conversation.public
+        return "" if private else conversation.channel
+
+    def _or_last_agent(self, turn: Turn, decision: Decision) -> Decision:
+        """The decision, or a handoff to the agent who resolved the last case, if the bot is unsure soon after it."""
+        conversation = turn.conversation
+        recent = turn.now - conversation.resolved_at < self._settings.reopen_within
+        unsure = (isinstance(decision, Ask) and decision.choices) or (
+            isinstance(decision, HandOff) and decision.reason is Reason.UNSURE
+        )
+        return HandOff(Reason.REOPENED) if conversation.resolved_by and recent and unsure else decision
+
+
+def joins(conversation: Conversation) -> bool:
+    """Whether this conversation joins the open case of another private conversation of the same customer."""
+    return bool(conversation.customer_case) and not conversation.case_id and not conversation.public
+
+
+def fetches(message: StoredMessage, conversation: Conversation, limits: Limits) -> bool:
+    """Whether the customer only asks for waiting replies, with the channel's word for it ("1")."""
+    return bool(limits.fetch_word) and conversation.waiting > 0 and folded(message.text) == limits.fetch_word
+
+
+async def _use(skill: Skill, turn: Turn) -> Decision:
+    async with asyncio.timeout(skill.time_limit):
+        return await skill.respond(turn)
+
+
+def _failed(detail: str) -> Decision:
+    return HandOff(Reason.FAILED, detail=detail)
+
+
+def _unless_answered_before_edit(turn: Turn, decision: Decision) -> Decision:
+    """Quiet if the customer edited a post that was already answered, and the answer would be the same entry."""
+    answered = turn.message.data.get("edited") == "answered"
+    if answered and isinstance(decision, Answer) and decision.entry and not (decision.more_entries or decision.effects):
+        same = decision.entry == turn.conversation.slots.get("last_intent")
+        return Quiet("answered_before_the_edit") if same else decision
+    return decision
+
+
+def _from_entry(decision: Decision, entry: str, confidence: float) -> Decision:
+    """A skill's decision with the entry that led to it."""
+    if isinstance(decision, Quiet) or decision.entry:
+        return decision
+    return replace(decision, entry=entry, confidence=confidence)
+
+
+def _reason(decision: Decision) -> str:
+    return decision.reason.value if isinstance(decision, HandOff) else ""
+
+
+def _detail(decision: Decision) -> str:
+    match decision:
+        case HandOff(detail=detail):
+            return detail
+        case Quiet(why=why):
+            return why
+        case Answer(more_entries=entries):
+            return " ".join(entries)
+    return ""
+
+
+def _trace(turn: DialogueTurn, decision: Decision) -> Trace:
+    """Why the bot decided so: shown on the desk, and read by `yingda evaluate`."""
+    entry = "" if isinstance(decision, Quiet) else decision.entry
+    return Trace(
+        turn.edition.number,
+        turn.language,
+        turn.understanding.candidates[:3],
+        type(decision).__name__,
+        entry,
+        _reason(decision),
+        _detail(decision),
+        turn.understanding.exact,
+        decision.choices if isinstance(decision, Ask) else (),
+        bool(entry) and entry == policy.chosen_entry(turn.edition, turn),
+    )

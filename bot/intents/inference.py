@@ -1,0 +1,76 @@
+"""Runs the blocking engine for the event loop: in one thread, in batches, with a time limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from bot.batching import Batcher
+from bot.domain.decisions import Understanding, Utterance
+from bot.errors import EncoderFailed, EngineFailed
+from bot.intents.sentiment import Sentiment, classify
+from bot.ports.nlu import ServingEngine
+from bot.telemetry import timed_calls
+
+ENGINE_LIMIT = 10.0  # seconds until a text is understood; then the turn hands off
+
+
+class InferenceThread:
+    """Calls an engine from the event loop.
+
+    Texts that the engine can recall are answered at once, even while the thread hangs. Others that wait at the same
+    time are understood together, at most `batch` of them, in one thread: a second one would share the same core.
+    limit: seconds for one text. A call that overruns cannot be stopped; while it still runs new texts fail at once
+    instead of queueing up behind it. Once it returns the engine is used again.
+    """
+
+    def __init__(self, engine: ServingEngine, batch: int, limit: float = ENGINE_LIMIT) -> None:
+        self._engine = engine
+        self._limit = limit
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="understand")
+        self._batched: Batcher[Utterance, Understanding] = Batcher(self._understand, batch)
+        self._overrunning: asyncio.Future[list[Understanding]] | None = None
+
+    async def understand(self, utterance: Utterance) -> Understanding:
+        """Understand one text. Raises EngineFailed, also while the engine hangs, and TimeoutError after `limit`."""
+        known = self._engine.look_up(utterance)
+        if known is not None:
+            return known
+        try:
+            async with asyncio.timeout(self._limit):
+                return await self._batched(utterance)
+        except EncoderFailed:
+            # The policy hands off on an empty understanding. Raising would also hand off what needs no engine: a
+            # choice by number, an opt-out, an answer to a skill.
+            return Understanding()
+
+    async def sentiment(self, text: str) -> Sentiment:
+        """The sentiment of a text. In the same thread, so that it never competes with customers who wait."""
+        return (await asyncio.get_running_loop().run_in_executor(self._thread, classify, [text]))[0]
+
+    def close(self) -> None:
+        """Wait for the running batch, unless it hangs."""
+        self._thread.shutdown(wait=not self._hangs, cancel_futures=True)
+
+    @property
+    def _hangs(self) -> bool:
+        return self._overrunning is not None and not self._overrunning.done()
+
+    @timed_calls("understand")
+    async def _understand(self, utterances: Sequence[Utterance]) -> list[Understanding]:
+        if self._hangs:
+            raise EngineFailed("the engine still works on earlier texts")
+        running = asyncio.get_running_loop().run_in_executor(self._thread, self._engine.understand, utterances)
+        done, _ = await asyncio.wait([running], timeout=self._limit)
+        if not done:
+            self._overrunning = running
+            running.add_done_callback(_consume_exception)
+            raise EngineFailed("the engine took too long")
+        return running.result()
+
+
+def _consume_exception(overran: asyncio.Future[list[Understanding]]) -> None:
+    """The texts of a call that overran were handed off: asyncio must not log its late exception as never retrieved."""
+    if not overran.cancelled():
+        overran.exception()

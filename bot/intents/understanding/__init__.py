@@ -1,1 +1,0 @@
-"""Text in, ranked intents with a calibrated confidence out."""

@@ -1,0 +1,1 @@
+"""The processes of one deployment: starting and supervising them, and the ports they listen on."""

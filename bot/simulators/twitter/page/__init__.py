@@ -1,1 +1,0 @@
-"""The timeline page: post, mention, reply and write direct messages as several people."""

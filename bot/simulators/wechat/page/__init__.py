@@ -1,1 +1,0 @@
-"""The phone-like page on which a person chats as several followers."""

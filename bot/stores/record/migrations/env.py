@@ -1,8 +1,0 @@
-"""Alembic's entry: it is given an open connection and works in its transaction."""
-
-from alembic import context
-
-from bot.stores.record.tables import metadata
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)
-context.run_migrations()
