@@ -70,6 +70,11 @@ class LocalEvents:
             except TimeoutError:
                 yield ""
 
+    async def subscribed(self) -> None:
+        """Returns once somebody listens."""
+        while not self._listeners:  # noqa: ASYNC110  a few turns of the loop
+            await asyncio.sleep(0.01)
+
     async def allow(self, name: str, per_second: float, burst: int) -> bool:
         self._calls[name] = self._calls.get(name, 0) + 1
         return per_second > 0 and self._calls[name] <= min(burst, self._tries)

@@ -154,7 +154,7 @@ def on_x(story: Callable[[Stage], Awaitable[None]], app: SimulatedApp = APP, **m
 
     async def play() -> None:
         clock = MovableClock()
-        async with Platform(app, clock, timeout=2.0, **more) as platform, running(platform) as url:
+        async with Platform(app, clock, **more) as platform, running(platform) as url:
             with _closing(Stage(platform, clock, url)) as stage:
                 await story(stage)
 

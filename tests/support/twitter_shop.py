@@ -110,7 +110,7 @@ def x_shop(
     }
     deployment = deployment_in(folder, accounts=[account, {"name": "tea", "channel": "fake"}])
     shop = XShop(deployment, Database(database_url, clock.now), clock, edition, own_channels=True, skills=skills)
-    shop.platform = Platform(APP, clock, timeout=2.0)
+    shop.platform = Platform(APP, clock)
     stack = AsyncExitStack()
     shop.run(stack.enter_async_context(running(shop.platform, port=port)))
     shop.looks()  # the first look, which only notes that everything before it is old

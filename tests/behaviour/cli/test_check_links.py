@@ -30,6 +30,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked: list[str] = []
+        self.over = threading.Event()
 
     def at(self, path: str) -> str:
         return f"http://127.0.0.1:{self.server_port}/{path}"
@@ -41,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
         if self.path == "/never":
-            time.sleep(5)
+            self.server.over.wait(60)
             return
         status = {"/gone": 410, "/absent": 404, "/moved": 302, "/loop": 302, "/closed": 403}.get(self.path, 200)
         self.send_response(status)
@@ -59,6 +60,7 @@ def server() -> Iterator[Server]:
     one = Server()
     threading.Thread(target=one.serve_forever, daemon=True).start()
     yield one
+    one.over.set()
     one.shutdown()
     one.server_close()
 
@@ -82,9 +84,9 @@ def test_an_unreachable_link_and_a_redirect_loop_count_as_no_answer(server: Serv
 
 def test_a_link_that_answers_too_late_has_no_status(server: Server) -> None:
     began = time.monotonic()
-    found = followed(server.at("never"), server.at("there"), patience=1.0)
+    found = followed(server.at("never"), server.at("there"), patience=3.0)
     assert found == {server.at("there"): 200}
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 30
 
 
 def test_following_links_stops_at_a_number_of_addresses(server: Server) -> None:

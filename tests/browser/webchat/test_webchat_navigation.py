@@ -84,11 +84,11 @@ def page(chromium: Browser, site: Site) -> Iterator[Page]:
 
 def streams_become(chats: Chats, count: int) -> None:
     """And stay so for a moment."""
-    until = time.monotonic() + PATIENCE / 1000
-    while chats.streams() != count and time.monotonic() < until:
+    until, seen = time.monotonic() + PATIENCE / 1000, [-1]
+    while seen != [count] * 10 and time.monotonic() < until:
         time.sleep(0.02)
-    time.sleep(0.2)
-    assert chats.streams() == count
+        seen = [*seen[-9:], chats.streams()]
+    assert seen == [count] * 10
 
 
 def box_of(page: Page) -> Locator:

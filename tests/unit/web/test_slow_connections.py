@@ -8,16 +8,19 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import uvicorn
+from support.running_product import eventually
 
 from bot.http import stream
 from bot.web.middleware import OuterMiddleware
 from bot.web.server import ConnectionLimits, settings, unmapped, with_mapped_networks
 
 QUICK = ConnectionLimits(head=0.4, body=0.8, idle=1, connections=8)
+PATIENT = ConnectionLimits(head=20, body=20, idle=20, connections=8)  # where no time limit is to be reached
 REQUEST = b"POST / HTTP/1.1\r\nHost: desk.test\r\nContent-Length: 10\r\n\r\n"
 
 
@@ -69,6 +72,12 @@ def port() -> Iterator[int]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def patient_port() -> Iterator[int]:
+    with serving(limits=PATIENT) as opened:
+        yield opened
+
+
 def calling(port: int, host: str = "127.0.0.1") -> socket.socket:
     return socket.create_connection((host, port), 5)
 
@@ -79,6 +88,9 @@ def said(caller: socket.socket) -> bytes:
     while piece := caller.recv(65_536):
         heard += piece
     return heard
+
+
+LATE = 20  # seconds; the limits are below one, and the machine may stand still for some
 
 
 def seconds_until_the_end(caller: socket.socket) -> tuple[float, bytes]:
@@ -110,7 +122,7 @@ def test_an_incomplete_request_head_gets_408(port: int) -> None:
         took, heard = seconds_until_the_end(caller)
     assert heard.startswith(b"HTTP/1.1 408 ")
     assert b"x-content-type-options: nosniff" in heard
-    assert 0.2 < took < 3
+    assert 0.2 < took < LATE
 
 
 def test_an_incomplete_body_gets_408(port: int) -> None:
@@ -118,14 +130,14 @@ def test_an_incomplete_body_gets_408(port: int) -> None:
         caller.sendall(REQUEST + b"12345")
         took, heard = seconds_until_the_end(caller)
     assert heard.startswith(b"HTTP/1.1 408 ")
-    assert 0.6 < took < 4
+    assert 0.6 < took < LATE
 
 
 def test_a_connection_that_sends_nothing_is_closed_without_a_response(port: int) -> None:
     with calling(port) as caller:
         took, heard = seconds_until_the_end(caller)
     assert heard == b""
-    assert took < 3
+    assert took < LATE
 
 
 def test_empty_lines_do_not_keep_a_connection(port: int) -> None:
@@ -134,18 +146,18 @@ def test_empty_lines_do_not_keep_a_connection(port: int) -> None:
         assert caller.recv(4096).startswith(b"HTTP/1.1 200 ")
         caller.sendall(b"\r\n")
         took, _ = seconds_until_the_end(caller)
-    assert took < 3
+    assert took < LATE
 
 
-def test_an_idle_connection_is_kept_for_a_while_and_then_ended(port: int) -> None:
-    with calling(port) as caller:
+def test_an_idle_connection_is_kept_for_a_while_and_then_ended() -> None:
+    with serving(limits=replace(QUICK, head=20, idle=3)) as port, calling(port) as caller:
         caller.sendall(b"GET / HTTP/1.1\r\nHost: desk.test\r\n\r\n")
         assert caller.recv(4096).startswith(b"HTTP/1.1 200 ")
         time.sleep(0.5)
         caller.sendall(b"GET / HTTP/1.1\r\nHost: desk.test\r\n\r\n")
         assert caller.recv(4096).startswith(b"HTTP/1.1 200 ")
         took, _ = seconds_until_the_end(caller)
-    assert 0.5 < took < 4
+    assert 2 < took < LATE
 
 
 def test_an_event_stream_outlives_every_timeout(port: int) -> None:
@@ -158,44 +170,49 @@ def test_an_event_stream_outlives_every_timeout(port: int) -> None:
 
 
 @pytest.mark.parametrize("in_one_piece", [True, False])
-def test_a_long_head_is_refused(port: int, in_one_piece: bool) -> None:
+def test_a_long_head_is_refused(patient_port: int, in_one_piece: bool) -> None:
     head = b"GET / HTTP/1.1\r\nHost: desk.test\r\nX-Long: " + b"a" * 100_000 + b"\r\n\r\n"
     pieces = [head] if in_one_piece else [head[:40_000], head[40_000:80_000], head[80_000:]]
-    with calling(port) as caller:
+    with calling(patient_port) as caller:
         for piece in pieces:
             caller.sendall(piece)
             time.sleep(0.05)
         assert caller.recv(65_536).startswith(b"HTTP/1.1 431 ")
 
 
-def test_many_cookies_take_no_time(port: int) -> None:
+def test_many_cookies_take_no_time(patient_port: int) -> None:
     for cookies in (
         b"yingda_session=" + b"a" * 5_000,
         b"a=" + b"\\" * 60_000,
         b"yingda_session=" + b'"' + b"\\" * 50_000,
     ):
-        with calling(port) as caller:
-            began = time.monotonic()
-            caller.sendall(
-                b"GET / HTTP/1.1\r\nHost: desk.test\r\nConnection: close\r\nCookie: " + cookies + b"\r\n\r\n"
-            )
-            heard = said(caller)
-            assert time.monotonic() - began < 0.3
+        asked = b"GET / HTTP/1.1\r\nHost: desk.test\r\nConnection: close\r\nCookie: " + cookies + b"\r\n\r\n"
+        took = []
+        for _ in range(3):  # the quickest of them tells what the cookies cost; the machine may stand still meanwhile
+            with calling(patient_port) as caller:
+                caller.sendall(asked)
+                seconds, heard = seconds_until_the_end(caller)
+            took.append(seconds)
+        assert min(took) < 0.3
         assert heard.startswith((b"HTTP/1.1 431 ", b"HTTP/1.1 200 "))
         assert heard.startswith(b"HTTP/1.1 431 ") == (b"aaa" in cookies)
 
 
-def test_a_network_with_too_many_connections_is_refused(port: int) -> None:
-    with ExitStack() as stack:
-        callers = [stack.enter_context(calling(port)) for _ in range(12)]
-        for caller in callers:
-            caller.sendall(b"GET / HTTP/1.1\r\nHost: desk.test\r\n\r\n")
-        answers = [caller.recv(4096)[9:12] for caller in callers]
-    assert sorted(answers) == [b"200"] * 8 + [b"429"] * 4
-    time.sleep(0.1)
+def test_a_network_with_too_many_connections_is_refused() -> None:
+    with serving(limits=PATIENT) as port:
+        with ExitStack() as stack:
+            callers = [stack.enter_context(calling(port)) for _ in range(12)]
+            for caller in callers:
+                caller.sendall(b"GET / HTTP/1.1\r\nHost: desk.test\r\n\r\n")
+            answers = [caller.recv(4096)[9:12] for caller in callers]
+        assert sorted(answers) == [b"200"] * 8 + [b"429"] * 4
+        eventually(lambda: accepted(port), "the closed connections count no more")
+
+
+def accepted(port: int) -> bool:
     with calling(port) as caller:
         caller.sendall(b"GET / HTTP/1.1\r\nHost: desk.test\r\n\r\n")
-        assert caller.recv(4096).startswith(b"HTTP/1.1 200 ")
+        return caller.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_trusted_proxy_may_have_any_number_of_connections() -> None:

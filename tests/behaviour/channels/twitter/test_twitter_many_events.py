@@ -17,7 +17,7 @@ from bot.stores.sql.inbox import SqlInbox
 from bot.stores.sql.schema import messages
 
 COUNT = 100
-TOLERATED = 3.0  # seconds; X gives up after ten
+TOLERATED = 8.0  # seconds; X gives up after ten
 
 
 def request_of(shop: XShop) -> Any:

@@ -56,7 +56,7 @@ def on_platform(story: Callable[[Server], Awaitable[None]], account: SimulatedAc
     async def play(address: str) -> None:
         clock = MovableClock()
         async with (
-            Platform(account, address, clock, interval=1.0) as platform,
+            Platform(account, address, clock) as platform,
             running(platform) as url,
             httpx.AsyncClient(base_url=url, trust_env=False) as http,
         ):

@@ -15,18 +15,19 @@ from bot.simulators.wechat import Delivery, Platform, actions
 from bot.simulators.wechat.platform import UNAVAILABLE
 from bot.simulators.wechat.state import Faults, NotFollowing, UnknownFollower
 
-SOON = 0.4  # stands for WeChat's five seconds
+SOON = 0.4  # stands for WeChat's five seconds, where the webhook is later than any of them
+PATIENT = 30.0  # the same where the webhook answers, however slow the machine is
 
 
-def _platform(shop: Shop, interval: float = SOON) -> Platform:
+def _platform(shop: Shop, interval: float = PATIENT) -> Platform:
     return Platform(shop.account, shop.address, MovableClock(), interval)
 
 
-def _conversation(shop: Shop, *texts: str) -> tuple[list[Delivery], list[str]]:
+def _conversation(shop: Shop, *texts: str, interval: float = PATIENT) -> tuple[list[Delivery], list[str]]:
     """What comes of a follower's texts, one after the other, and what they read in the end."""
 
     async def talk() -> tuple[list[Delivery], list[str]]:
-        async with _platform(shop) as platform:
+        async with _platform(shop, interval) as platform:
             lin = platform.follower("林晓").openid
             deliveries = [await platform.say(lin, text) for text in texts]
             return deliveries, [line.text for line in platform.chat(lin)]
@@ -51,12 +52,13 @@ def test_a_prompt_reply_is_shown(mode: Literal["safe", "plain"]) -> None:
 
 def test_a_slow_webhook_is_asked_three_times_five_seconds_apart_with_the_same_bytes() -> None:
     shop = Shop(seconds=lambda _: 60.0)
-    (delivery,), chat = _conversation(shop, "在吗")
+    (delivery,), chat = _conversation(shop, "在吗", interval=SOON)
     waits = [later.at - earlier.at for earlier, later in zip(shop.pushes, shop.pushes[1:], strict=False)]
     assert _outcomes(delivery) == ["timeout"] * 3
     assert len(shop.pushes) == 3
-    assert waits == pytest.approx([SOON, SOON], abs=0.15)
-    assert delivery.took == pytest.approx(3 * SOON, abs=0.2)
+    assert len(waits) == 2
+    assert min(waits) > SOON / 2
+    assert 3 * SOON * 0.9 < delivery.took < 10 * 3 * SOON
     assert len({push.body for push in shop.pushes}) == 1
     assert len({tuple(push.query.items()) for push in shop.pushes}) == 1
     assert chat == ["在吗", UNAVAILABLE]
@@ -65,7 +67,7 @@ def test_a_slow_webhook_is_asked_three_times_five_seconds_apart_with_the_same_by
 @pytest.mark.parametrize("ready", [2, 3])
 def test_the_reply_of_a_later_attempt_is_shown(ready: int) -> None:
     shop = Shop(answers=lambda number, _: f"第 {number} 次", seconds=lambda number: 0.0 if number == ready else 60.0)
-    (delivery,), chat = _conversation(shop, "查积分")
+    (delivery,), chat = _conversation(shop, "查积分", interval=2.0)
     assert chat == ["查积分", f"第 {ready} 次"]
     assert [attempt.number for attempt in delivery.attempts] == list(range(1, ready + 1))
 
@@ -90,7 +92,7 @@ def test_a_reply_sealed_for_another_account_is_never_shown() -> None:
 
 def test_an_error_status_is_no_answer_and_the_next_attempt_may_succeed() -> None:
     shop = Shop(answers=lambda *_: "好了", status=lambda number: 503 if number < 3 else 200)
-    (delivery,), chat = _conversation(shop, "你好")
+    (delivery,), chat = _conversation(shop, "你好", interval=2.0)
     assert [(attempt.outcome.value, attempt.status) for attempt in delivery.attempts] == [
         ("status", 503),
         ("status", 503),
@@ -159,7 +161,7 @@ def test_every_message_has_its_own_id_even_in_the_same_second() -> None:
 
 
 def test_the_fault_duplicate_pushes_the_same_bytes_twice_at_the_same_time() -> None:
-    shop = Shop(answers=lambda number, _: f"答 {number}", seconds=lambda _: 0.1)
+    shop = Shop(answers=lambda number, _: f"答 {number}", seconds=lambda _: 1.0)
 
     async def talk() -> tuple[Delivery, list[str]]:
         async with _platform(shop) as platform:
@@ -173,7 +175,7 @@ def test_the_fault_duplicate_pushes_the_same_bytes_twice_at_the_same_time() -> N
         delivery, shown = asyncio.run(talk())
     first, second, _third = shop.pushes
     assert first.body == second.body
-    assert abs(second.at - first.at) < 0.1
+    assert abs(second.at - first.at) < 1.0  # the second does not wait for the first one's answer
     assert _outcomes(delivery) == ["replied", "replied"]
     assert len(shown) == 2
 

@@ -24,7 +24,7 @@ from bot.simulators.wechat.platform import UNAVAILABLE
 def on_page(story: Callable[[httpx.AsyncClient, Platform], Awaitable[None]], shop: Shop | None = None) -> None:
     async def play(address: str) -> None:
         async with (
-            Platform(ACCOUNT, address, MovableClock(), interval=0.5) as platform,
+            Platform(ACCOUNT, address, MovableClock(), interval=1.0 if shop else 30.0) as platform,
             running(platform) as url,
             httpx.AsyncClient(base_url=url, trust_env=False) as http,
         ):
@@ -92,7 +92,7 @@ def test_following_at_the_page_pushes_the_event_and_unfollowing_closes_the_windo
 def test_the_page_does_not_wait_for_a_slow_webhook_but_shows_how_it_ends() -> None:
     async def story(http: httpx.AsyncClient, platform: Platform) -> None:
         lin = platform.follower("林晓").openid
-        answer = await http.post(f"/api/followers/{lin}/messages", json={"text": "在吗", "wait": False}, timeout=0.4)
+        answer = await http.post(f"/api/followers/{lin}/messages", json={"text": "在吗", "wait": False}, timeout=2.5)
         assert answer.status_code == 202
         await _until(lambda: platform.chat(lin)[0].state == "failed")
         await _until(lambda: platform.chat(lin)[-1].text == UNAVAILABLE)
