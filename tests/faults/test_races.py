@@ -221,7 +221,7 @@ def test_delivery_does_not_wait_for_a_locked_conversation(shop: Shop) -> None:
     hears_too_late(shop, RETURNS)
     with shop.database.engine.begin() as claiming:
         claiming.execute(select(conversations.c.id).with_for_update()).all()
-        (due,) = shop.run(asyncio.wait_for(SqlOutbox(shop.database).take(10), 5))
+        (due,) = shop.run(asyncio.wait_for(SqlOutbox(shop.database).take(10), 20))
     assert due.message is not None
 
 

@@ -121,7 +121,7 @@ class Shop:
         self.deliver()
         return reply if not isinstance(reply, DeadlinePassed) else None
 
-    async def answered(self, inbound: Inbound, patience: float = 4.3) -> str | DeadlinePassed | None:
+    async def answered(self, inbound: Inbound, patience: float = 30.0) -> str | DeadlinePassed | None:
         offer = PendingResponse(lambda reply: reply.text.encode(), asyncio.get_running_loop().time() + patience)
         reply = await self.yingda.journey.handle(inbound, offer)
         await self.yingda.journey.finish(10)
