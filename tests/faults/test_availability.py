@@ -16,7 +16,7 @@ from bot.process.sockets import free_port
 
 pytestmark = [pytest.mark.faults, pytest.mark.long]
 SELDOM = 3  # replies of 4,000 that were written just before a kill, and not noted yet
-LONGEST_GAP = 4.0  # seconds; WeChat gives up on a message after three times five
+LONGEST_GAP = 8.0  # seconds; WeChat gives up on a message after three times five
 
 
 @pytest.mark.timeout(300)

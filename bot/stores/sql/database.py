@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import secrets
 import time
 from collections import deque
@@ -174,6 +175,8 @@ READERS = 4  # threads and connections
 POSTGRES_WRITERS = 6  # threads and connections
 IN_ONE_TRANSACTION = 64  # most messages, or turns, in one batch
 DEADLOCK = "40P01"  # SQLSTATE codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+DEADLOCK_TRIES = 4
+DEADLOCK_PAUSE = 0.1  # seconds before the next try, at most
 # Read-only transaction, insufficient privilege, damaged file: nothing can be accepted until a person corrects it.
 _NOT_NOW = {"25006", "42501", "SQLITE_NOTADB", "SQLITE_CORRUPT"}
 # The cache holds a prepared statement for each number of rows that BulkInsert and BulkUpdate write at once.
@@ -241,15 +244,17 @@ class Database:
         return self._writer
 
 
-def _transaction(engine: Engine, work: Callable[[Connection], T], again: bool = True) -> T:
-    """Run `work` in a transaction; once more if PostgreSQL aborted it for a deadlock, which is rare."""
+def _transaction(engine: Engine, work: Callable[[Connection], T], tries: int = DEADLOCK_TRIES) -> T:
+    """Run `work` in a transaction; again if PostgreSQL aborted it for a deadlock, which is rare."""
     try:
         with reached(), engine.begin() as connection:
             return work(connection)
     except Unavailable as gone:
-        if again and gone.code == DEADLOCK:
-            return _transaction(engine, work, again=False)
-        raise
+        if gone.code != DEADLOCK or tries == 1:
+            raise
+    # Tried again at once it could lock its first row before the other transaction wakes up, and deadlock again.
+    time.sleep(random.uniform(0.5, 1.0) * DEADLOCK_PAUSE)  # noqa: S311 - no secret
+    return _transaction(engine, work, tries - 1)
 
 
 @contextmanager
