@@ -279,7 +279,8 @@ def test_a_send_that_could_not_begin_because_x_is_slow_happens_later(
     shop: XShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.channels.twitter.http.TOTAL_SECONDS", 0.3)
-    shop.platform.set_faults(Faults(slow=2.0))
+    monkeypatch.setattr("bot.channels.twitter.http.READ_SECONDS", 30.0)  # no thread is free again before the end
+    shop.platform.set_faults(Faults(slow=8.0))
     api = XApi(shop.channel.settings)
 
     async def one_after_the_other() -> list[tuple[str, bool]]:
