@@ -31,7 +31,7 @@ def test_a_repeat_gets_the_stored_bytes_and_the_turn_happens_once(shop: Shop) ->
 def test_a_repeat_in_flight_shares_the_one_turn(shop: Shop) -> None:
     async def thrice() -> list[object]:
         inbound = asks("怎么退货？", "same")
-        return list(await asyncio.gather(*(shop.answered(inbound) for _ in range(3))))
+        return list(await asyncio.gather(*(shop.answered(inbound, 5.0) for _ in range(3))))
 
     replies = shop.run(thrice())
     assert any(isinstance(reply, str) for reply in replies)
