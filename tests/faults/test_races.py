@@ -225,12 +225,26 @@ def test_delivery_does_not_wait_for_a_locked_conversation(shop: Shop) -> None:
     assert due.message is not None
 
 
-@pytest.mark.postgres
-@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-def test_two_deadlocked_transactions_both_succeed(database: Database) -> None:
+@pytest.fixture
+def scratch(database: Database) -> Database:
+    """The database with two rows to be locked: `n` of each is 0."""
     with database.engine.begin() as connection:
         connection.execute(text("CREATE TABLE scratch (id int PRIMARY KEY, n int)"))
         connection.execute(text("INSERT INTO scratch VALUES (1, 0), (2, 0)"))
+    return database
+
+
+ADD = text("UPDATE scratch SET n = n + 1 WHERE id = :id")
+
+
+def counts(database: Database) -> list[int]:
+    with database.engine.begin() as connection:
+        return list(connection.execute(text("SELECT n FROM scratch")).scalars())
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_two_deadlocked_transactions_both_succeed(scratch: Database) -> None:
     met = threading.Barrier(2)
 
     def crossing(first: int, second: int):  # type: ignore[no-untyped-def]
@@ -239,53 +253,47 @@ def test_two_deadlocked_transactions_both_succeed(database: Database) -> None:
         def work(connection: Connection) -> int:
             nonlocal tries
             tries += 1
-            connection.execute(text("UPDATE scratch SET n = n + 1 WHERE id = :id"), {"id": first})
+            connection.execute(ADD, {"id": first})
             if tries == 1:
                 met.wait(10)
-            connection.execute(text("UPDATE scratch SET n = n + 1 WHERE id = :id"), {"id": second})
+            connection.execute(ADD, {"id": second})
             return tries
 
         return work
 
     async def both() -> list[int]:
-        return list(await asyncio.gather(database.write(crossing(1, 2)), database.write(crossing(2, 1))))
+        return list(await asyncio.gather(scratch.write(crossing(1, 2)), scratch.write(crossing(2, 1))))
 
     assert max(asyncio.run(both())) >= 2
-    with database.engine.begin() as connection:
-        assert connection.execute(text("SELECT n FROM scratch")).scalars().all() == [2, 2]
+    assert counts(scratch) == [2, 2]
 
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-def test_a_transaction_that_is_aborted_for_a_deadlock_twice_succeeds(database: Database) -> None:
-    with database.engine.begin() as connection:
-        connection.execute(text("CREATE TABLE scratch (id int PRIMARY KEY, n int)"))
-        connection.execute(text("INSERT INTO scratch VALUES (1, 0), (2, 0)"))
+def test_a_transaction_that_is_aborted_for_a_deadlock_twice_succeeds(scratch: Database) -> None:
     met, tries = threading.Barrier(2), 0
-    add = text("UPDATE scratch SET n = n + 1 WHERE id = :id")
 
     def cross_twice() -> None:
         for _ in range(2):
-            with database.engine.begin() as connection:
-                connection.execute(add, {"id": 2})
+            with scratch.engine.begin() as connection:
+                connection.execute(ADD, {"id": 2})
                 met.wait(20)
-                connection.execute(add, {"id": 1})
+                connection.execute(ADD, {"id": 1})
 
     def work(connection: Connection) -> None:
         nonlocal tries
         tries += 1
         connection.execute(text("SET LOCAL deadlock_timeout = '50ms'"))  # so that this is the one that is aborted
-        connection.execute(add, {"id": 1})
+        connection.execute(ADD, {"id": 1})
         if tries <= 2:
             met.wait(20)
-        connection.execute(add, {"id": 2})
+        connection.execute(ADD, {"id": 2})
 
     other = threading.Thread(target=cross_twice)
     other.start()
-    asyncio.run(database.write(work))
+    asyncio.run(scratch.write(work))
     other.join()
-    with database.engine.begin() as connection:
-        assert connection.execute(text("SELECT n FROM scratch")).scalars().all() == [3, 3]
+    assert counts(scratch) == [3, 3]
     assert tries == 3
 
 

@@ -164,9 +164,8 @@ def test_a_stopping_worker_says_so_to_open_connections(tmp_path: Path, shipped_e
     with started(tmp_path, shipped_edition) as product:
         address = urlsplit(product.site)
         with ExitStack() as stack:
-            connected = [
-                stack.enter_context(socket.create_connection((address.hostname, address.port), 20)) for _ in range(20)
-            ]
+            place = (address.hostname, address.port)
+            connected = [stack.enter_context(socket.create_connection(place, 20)) for _ in range(100)]
             product.process.terminate()
             answer = eventually(lambda: changed_answer(connected.pop()), "it says that it stops")
         assert answer == (503, "draining")
