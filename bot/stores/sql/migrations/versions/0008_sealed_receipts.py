@@ -18,8 +18,8 @@ identities = sa.table("identities", sa.column("id", sa.String), sa.column("handl
 
 
 def upgrade() -> None:
-    """A platform that repeats itself within the month is still known, because old keys are sealed too; and whoever was
-    forgotten before has no message at the platform any more."""
+    """A platform that repeats itself within the month is still known, because old keys are sealed too. The sent messages
+    of customers who were erased before lose their ids at the platform."""
     _seal(op.get_bind(), context.config.attributes.get("secret", ""))
     gone = sa.select(identities.c.id).where(identities.c.handle.startswith("gone-")).scalar_subquery()
     theirs = sa.select(conversations.c.id).where(conversations.c.identity_id.in_(gone)).scalar_subquery()
