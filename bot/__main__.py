@@ -16,6 +16,7 @@ COMMANDS = {
     "run": ("run", "command"),
     "new": ("new", "command"),
     "say": ("say", "command"),
+    "talk": ("talk", "command"),
     "check": ("check", "command"),
     "evaluate": ("evaluate", "command"),
     "doctor": ("doctor", "command"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -22,14 +22,25 @@ from bot.domain.accounts import SendingStatus
 from bot.domain.cases import DemoLeftovers
 from bot.domain.messages import Instant
 from bot.stores.sql.backup import DumpContents, read_dump, write_dump
+from bot.stores.sql.cases import SqlCases
 from bot.stores.sql.customers import FoundCustomer, erase_customer, export_customer, find_customers, masked
 from bot.stores.sql.database import Database, code_of, write_pulse
 from bot.stores.sql.demo_data import demo_leftovers, leave_demo, note_mode, ran_in
 from bot.stores.sql.editions import SqlChunks, SqlEditions, SqlVectors
-from bot.stores.sql.history import SqlQuestionLog, copy_customer, last_turn
+from bot.stores.sql.history import SqlQuestionLog
 from bot.stores.sql.mapping import SqlAuditTrail
 from bot.stores.sql.migrate import is_migrated, migrate, refuse_unfit, revision_of
 from bot.stores.sql.rate_limits import SqlRateLimits
+from bot.stores.sql.rehearsals import (
+    Standing,
+    TurnRecord,
+    clear,
+    copy_customer,
+    copy_edition,
+    read_standing,
+    read_turn,
+    scratch_schema,
+)
 from bot.stores.sql.retention import SqlRetention
 from bot.stores.sql.staff import SqlStaff
 
@@ -39,30 +50,35 @@ if TYPE_CHECKING:
 __all__ = [
     "DumpContents",
     "FoundCustomer",
+    "Standing",
     "Storage",
+    "TurnRecord",
     "code_of",
     "masked",
     "open_storage",
     "readable_storage",
     "redis_client",
+    "scratch_storage",
 ]
 
 
 class Storage:
     """An open database and its stores. As a context manager it closes the database at the end.
 
-    url: another database than the configured one.
+    database: another than the configured one.
     """
 
-    def __init__(self, deployment: Deployment, url: str = "") -> None:
+    def __init__(self, deployment: Deployment, database: Database | None = None) -> None:
         self._deployment = deployment
-        self.database = Database(url or deployment.config.database_url)
+        self.database = database or Database(deployment.config.database_url)
         self.editions = SqlEditions(self.database)
         self.chunks = SqlChunks(self.database)
         self.vectors = SqlVectors(self.database)
         self.questions = SqlQuestionLog(self.database)
         self.audit_trail = SqlAuditTrail(self.database)
         self.retention = SqlRetention(self.database, deployment.config.retention)
+        self.cases = SqlCases(self.database)
+        self.rate_limits = SqlRateLimits(self.database)
 
     def __enter__(self) -> Self:
         return self
@@ -99,8 +115,7 @@ class Storage:
 
     async def sending_statuses(self, names: Sequence[str]) -> Mapping[str, SendingStatus]:
         """How the senders (accounts, the SMS gateway) of these names fare."""
-        limits = SqlRateLimits(self.database)
-        return {name: await limits.sending_status(name) for name in names}
+        return {name: await self.rate_limits.sending_status(name) for name in names}
 
     async def write_backup(self, file: Path, report: Callable[[int, int], None]) -> DumpContents:
         """Write all tables into a new file. report: called with the rows done and the rows in all."""
@@ -127,14 +142,26 @@ class Storage:
             lambda connection: erase_customer(connection, customer_id, time.time(), anonymise=anonymise)
         )
 
+    async def copy_edition(self, target: Storage) -> None:
+        """Copy the active edition into another database."""
+        await target.database.write((await self.database.read(copy_edition)).write)
+
     async def copy_customer(self, account: str, handle: str, target: Storage) -> None:
-        """Copy the active edition, and the customer if the handle is known, into another database."""
+        """Copy the customer, if the handle is known, into another database."""
         rows = await self.database.read(lambda connection: copy_customer(connection, account, handle))
         await target.database.write(rows.write)
 
-    async def last_turn(self, message_id: str) -> tuple[dict[str, Any], float | None]:
-        """The trace of a message's turn, and the confidence of its answer or best guess."""
-        return await self.database.read(lambda connection: last_turn(connection, message_id))
+    async def clear(self) -> None:
+        """Delete everything but the edition and the staff, in a scratch database."""
+        await self.database.write(clear)
+
+    async def turn(self, message_id: str) -> TurnRecord:
+        """The turn of a message."""
+        return await self.database.read(lambda connection: read_turn(connection, message_id))
+
+    async def standing(self) -> Standing:
+        """How the only customer of a scratch database stands."""
+        return await self.database.read(lambda connection: read_standing(connection, self.database.now(connection)))
 
     async def ran_in(self, mode: str) -> bool:
         """Whether `yingda run` used this database in a mode ('demo' or 'live') before."""
@@ -171,6 +198,25 @@ def open_storage(deployment: Deployment) -> Storage:
         storage.database.close()
         raise
     return storage
+
+
+@contextmanager
+def scratch_storage(
+    deployment: Deployment, folder: Path, clock: Callable[[], Instant] | None = None, *, file: bool = False
+) -> Iterator[Storage]:
+    """A new database of the configured kind, deleted at the end: a file in `folder`, or a schema on PostgreSQL.
+
+    file: a file in any case. Raises Unavailable.
+    """
+    url = deployment.config.database_url
+    with ExitStack() as stack:
+        if file or make_url(url).get_backend_name() == "sqlite":
+            database = Database(f"sqlite:///{folder / 'scratch.sqlite'}", clock)
+        else:
+            database = Database(url, clock, stack.enter_context(scratch_schema(url)))
+        storage = stack.enter_context(Storage(deployment, database))
+        storage.migrate()
+        yield storage
 
 
 @contextmanager

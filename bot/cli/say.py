@@ -12,20 +12,15 @@ from typing import Annotated
 
 import typer
 
-from bot.app.parts import assemble
-from bot.app.storage import Storage, open_storage, redis_client
+from bot.app.storage import Storage, open_storage, scratch_storage
 from bot.channels.fake import FakeChannel
 from bot.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, load_deployment, out, reporting_errors, say
+from bot.cli.rehearsal import rehearsing
 from bot.cli.train import publish
 from bot.config import Deployment
 from bot.domain.messages import Inbound, Kind
 from bot.errors import ConfigProblem, SettingError
-from bot.members.verification import RecordingSender
-from bot.pending import PendingResponse
 from bot.text import new_id
-
-TIME_LIMIT = 30.0  # seconds for the answer
-NO_REDIS = "redis://127.0.0.1:1"  # nothing listens there: running processes must not be notified
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +61,13 @@ def command(
 async def rehearse(deployment: Deployment, storage: Storage, channel: str, customer: str, text: str) -> RehearsedReply:
     """Run the message's turn on a copy of what the database holds about this customer. customer: their handle."""
     account = _account_on(deployment, channel)
-    with tempfile.TemporaryDirectory() as folder:
-        scratch = Storage(deployment, f"sqlite:///{Path(folder) / 'scratch.sqlite'}")
-        scratch.migrate()
+    with tempfile.TemporaryDirectory() as folder, scratch_storage(deployment, Path(folder), file=True) as scratch:
+        await storage.copy_edition(scratch)
         await storage.copy_customer(account, customer, scratch)
-        channels, sender = {account: FakeChannel(account)}, RecordingSender()
-        yingda = assemble(deployment, scratch.database, redis_client(NO_REDIS), channels=channels, sender=sender)
-        await yingda.editions.refresh()
-        until = asyncio.get_running_loop().time() + TIME_LIMIT
-        response = PendingResponse(lambda reply: reply.text.encode(), until)
-        reply = await yingda.journey.handle(Inbound(account, customer, new_id(), Kind.TEXT, text), response)
-        trace, confidence = await scratch.last_turn(response.message_id)
-        await yingda.close()  # closes the scratch database too
-    said = reply.decode() if isinstance(reply, bytes) else ""
-    return RehearsedReply(trace["decision"].lower(), confidence, trace["entry"], said, trace["reason"])
+        async with rehearsing(deployment, scratch, {account: FakeChannel(account)}) as rehearsal:
+            heard = await rehearsal.hear(Inbound(account, customer, new_id(), Kind.TEXT, text))
+            turn = await scratch.turn(heard.message_id)
+    return RehearsedReply(turn.decision, turn.confidence, "".join(turn.entries[:1]), heard.response, turn.reason)
 
 
 def _account_on(deployment: Deployment, channel: str) -> str:

@@ -4,6 +4,7 @@ from bot.channels.twitter.channel import POST, TwitterChannel
 from bot.channels.twitter.client import TwitterClient
 from bot.channels.twitter.doctor import REFUSALS, examine
 from bot.channels.twitter.http import explain
+from bot.channels.twitter.posts import mention
 from bot.channels.twitter.settings import TwitterSettings
 from bot.ports.channels import ChannelDeps, ChannelKind
 
@@ -22,6 +23,7 @@ CHANNEL = ChannelKind(
     examine=examine,
     refusals=REFUSALS,
     public_posts=True,
+    post=mention,
     # The user_id in the shipped config.yaml, which live mode refuses.
     demo_values=("1600000000000000001",),
 )

@@ -24,6 +24,7 @@ from bot.channels.twitter.payloads import (
     value_at,
 )
 from bot.domain.messages import Inbound, Instant, Kind, Media
+from bot.text import new_id
 
 # X's media keys begin with the number of their kind: 3_1136048014974423040 is a photo.
 _BY_PREFIX: Mapping[str, str] = MappingProxyType({"3": "photo", "7": "video", "13": "video", "16": "animated_gif"})
@@ -180,6 +181,12 @@ def inbound_of(account: str, post: Post, arrived: Instant) -> Inbound | None:
         {name: value for name, value in data.items() if value},
         version=version_of(post),
     )
+
+
+def mention(account: str, author: str, thread: str, text: str, arrived: Instant) -> Inbound | None:
+    """The Inbound of a new post that mentions the account; None without an author."""
+    id_ = new_id()
+    return inbound_of(account, Post(id_, id_, author, thread, text, arrived, mentions_us=True), arrived)
 
 
 def deletion_of(account: str, id_: str, author: str, arrived: Instant) -> Inbound | None:

@@ -186,17 +186,22 @@ _SQLITE = {"check_same_thread": False, "cached_statements": 512}
 class Database:
     """Runs functions that take a connection, each within a transaction, off the event loop.
 
-    A function may run twice, if its first transaction was not committed. clock: for tests; by default the server's on
-    PostgreSQL and the machine's on SQLite.
+    A function may run twice, if its first transaction was not committed. clock: for trials and tests; by default the
+    server's on PostgreSQL and the machine's on SQLite. schema: on PostgreSQL, the one with the tables; '' for the
+    role's own.
     """
 
-    def __init__(self, url: str, clock: Callable[[], Instant] | None = None) -> None:
+    def __init__(self, url: str, clock: Callable[[], Instant] | None = None, schema: str = "") -> None:
         self.url = url
         self.sqlite = url.startswith("sqlite")
         self._clock = clock
         self.writers = 1 if self.sqlite else POSTGRES_WRITERS  # transactions that can be written at once
         self._writer = _engine(url, self.writers, immediate=True)
         self._reader = _engine(url, READERS, immediate=False) if self.sqlite else self._writer
+        if schema:
+            # In each transaction: behind a pooler the next one may be on another server connection.
+            search_path = f"SET LOCAL search_path TO {schema}"
+            event.listen(self._writer, "begin", lambda connection: connection.exec_driver_sql(search_path))
         write, read = (partial(_transaction, engine) for engine in (self._writer, self._reader))
         self._reads = ConcurrentExecutor(read, READERS, "database-read")
         self._log = CheckpointedTransaction(write, self._reads) if self.sqlite else None

@@ -1,0 +1,94 @@
+"""A process's Yingda on a scratch database, as `yingda say` and `yingda talk` use it. Nothing is sent or kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import NamedTuple
+
+from bot.app.parts import Yingda, assemble
+from bot.app.storage import Storage, redis_client
+from bot.channels.fake import FakeChannel
+from bot.config import Deployment
+from bot.domain.messages import SILENT, Conversation, Inbound, Instant, Limits
+from bot.members.verification import RecordingSender
+from bot.pending import PendingResponse
+from bot.ports.channels import Channel, Clock, Closes, HasReplyWindow
+
+TIME_LIMIT = 30.0  # seconds for the answer
+NO_REDIS = "redis://127.0.0.1:1"  # nothing listens there: running processes must not be notified
+
+
+class Heard(NamedTuple):
+    """A message whose turn is over."""
+
+    message_id: str
+    response: str  # what the response to it says; '' if it only acknowledges
+
+
+class Rehearsal:
+    """Takes in messages and carries out their turns."""
+
+    def __init__(self, yingda: Yingda, sender: RecordingSender) -> None:
+        self.yingda = yingda
+        self.sender = sender
+
+    async def hear(self, inbound: Inbound) -> Heard:
+        until = asyncio.get_running_loop().time() + TIME_LIMIT
+        response = PendingResponse(lambda reply: reply.text.encode(), until)
+        reply = await self.yingda.journey.handle(inbound, response)
+        if not isinstance(reply, bytes):
+            return Heard(response.message_id, "")
+        self.yingda.acks.record(response.message_id)
+        return Heard(response.message_id, reply.decode())
+
+    async def deliver(self) -> None:
+        """Send what is due, and run the turns that follow from it, until nothing is due."""
+        await self.settle()
+        while await self.yingda.delivery.run_once():
+            await self.settle()
+
+    async def sweep(self) -> None:
+        await self.yingda.sweeper.sweep()
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait for the turns that are running, and for the record of what was written."""
+        await self.yingda.journey.finish(TIME_LIMIT)
+        await self.yingda.acks.flush()
+
+
+@asynccontextmanager
+async def rehearsing(
+    deployment: Deployment, scratch: Storage, channels: Mapping[str, Channel], clock: Clock | None = None
+) -> AsyncIterator[Rehearsal]:
+    """A process on the scratch database, which must hold an edition; the process closes it."""
+    sender, redis = RecordingSender(), redis_client(NO_REDIS)
+    yingda = assemble(deployment, scratch.database, redis, clock=clock, channels=channels, sender=sender)
+    try:
+        await yingda.editions.refresh()
+        yield Rehearsal(yingda, sender)
+    finally:
+        await yingda.close()
+
+
+class RecordingChannel(FakeChannel):
+    """A fake channel with the limits of a real one, as if its account could send by itself."""
+
+    def __init__(self, name: str, real: Channel) -> None:
+        super().__init__(name)
+        self._real = real
+
+    def limits(self, conversation: Conversation, now: Instant) -> Limits:
+        return replace(self._real.limits(conversation, now), active=True)
+
+    def opens_window(self, conversation: Conversation, inbound: Inbound, now: Instant) -> bool:
+        if isinstance(self._real, HasReplyWindow):
+            return self._real.opens_window(conversation, inbound, now)
+        return inbound.kind not in SILENT
+
+    async def close(self) -> None:
+        if isinstance(self._real, Closes):
+            await self._real.close()
