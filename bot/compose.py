@@ -10,17 +10,24 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from bot.desk.queue import HandoffPhrases
-from bot.domain.decisions import Answer, Ask, Change, HandOff, Quiet
-from bot.domain.messages import NOWHERE, PERSONS, Audience, Author, Conversation, Limits, OutboxState, Owner, Reason
+from bot.domain.decisions import Answer, Ask, Change, Decision, HandOff, Quiet
+from bot.domain.messages import NOWHERE, Audience, Author, Conversation, Limits, OutboxState, Owner, Reason
 from bot.domain.turns import ClaimedMessage, Event, NewCase, PublicPostGuard, QueuedReply, Reply, TurnCommit, silences
-from bot.intents.dialogue import WITH_A_PERSON, DecisionResult, joins
+from bot.intents.dialogue import WITH_A_PERSON, DecisionResult
 from bot.ports.channels import Channel, Clock
 from bot.ports.storage import Turns
 from bot.text import Unit, cut, measure
 
 # Types in the event log, by decision and by change.
 _EVENTS = {Answer: "answered", Ask: "asked", HandOff: "handed_off", Quiet: "quiet"}
-_CHANGES = {"verify_identity": "verified", "forget": "erased", "unlink": "unlinked", "silence": "opted_out"}
+_CHANGES = {
+    "verify_identity": "verified",
+    "forget": "erased",
+    "erase": "erased",
+    "unlink": "unlinked",
+    "silence": "opted_out",
+    "cancel_case": "cancelled",
+}
 _ROOM_FOR_HINT = 200  # units kept free in a response for the phrase `fetch.more`, which says how to get the rest
 
 
@@ -76,8 +83,8 @@ class ContextReader:
         if isinstance(decision, HandOff):
             position = await self._turns.queue_length(decision.priority) + 1
             return self._phrases.opening(result.edition, result.language, position, now)
-        asks = bool(claimed.message.text.strip()) and decision == WITH_A_PERSON
-        if asks and conversation.owner is Owner.QUEUE and not conversation.still_waiting_said:
+        asks = bool(claimed.message.text.strip()) and isinstance(decision, Quiet) and decision.why == WITH_A_PERSON.why
+        if asks and conversation.in_queue and not conversation.still_waiting_said:
             position = await self._turns.queue_length()
             return self._phrases.still_waiting(result.edition, result.language, position, now)
         return None
@@ -92,7 +99,7 @@ def compose(claimed: ClaimedMessage, result: DecisionResult, context: DeliveryCo
         conversation,
         claimed.message,
         owner=_owner(claimed, result),
-        by_bot=not isinstance(decision, Quiet),
+        by_bot=_speaks(result),
         trace=result.trace,
         replies=divided.replies,
         slots=_slots(claimed, result),
@@ -100,10 +107,11 @@ def compose(claimed: ClaimedMessage, result: DecisionResult, context: DeliveryCo
         changes=decision.changes,
         events=tuple(_events(claimed, result)),
         case=_case(claimed, result),
-        joins_case=conversation.customer_case if joins(conversation) else None,
+        prompt_in=decision.prompt_in,
+        joins_case=conversation.customer_case if _joins(claimed, result) else None,
         fetched=divided.fetched,
         still_waiting_said=isinstance(decision, Quiet) and context.system_words is not None,
-        releases_waiting=bool(conversation.waiting) and context.limits.active and conversation.owner not in PERSONS,
+        releases_waiting=bool(conversation.waiting) and context.limits.active and conversation.owner is not Owner.AGENT,
         post_guard=_guard(claimed, context, replies),
     )
     return ComposedTurn(commit, divided.response)
@@ -113,23 +121,40 @@ def _owner(claimed: ClaimedMessage, result: DecisionResult) -> Owner:
     decision, owner = result.decision, claimed.conversation.owner
     if isinstance(decision, HandOff):
         return Owner.QUEUE
-    if isinstance(decision, Quiet):
+    if not _speaks(result):
         return Owner.CLOSED if _forgets(decision.changes) else owner
-    return Owner.BOT
+    waits = owner is Owner.QUEUE and not _has_change(decision, "cancel_case")
+    return Owner.QUEUE if waits else Owner.BOT
+
+
+def _speaks(result: DecisionResult) -> bool:
+    """Whether the bot itself says something. What the system confirms leaves the owner as it is."""
+    decision = result.decision
+    return not isinstance(decision, Quiet) and not (isinstance(decision, Answer) and decision.author is Author.SYSTEM)
+
+
+def _joins(claimed: ClaimedMessage, result: DecisionResult) -> bool:
+    return claimed.conversation.joins and not _has_change(result.decision, "cancel_case")
+
+
+def _has_change(decision: Decision, name: str) -> bool:
+    return any(change.name == name for change in decision.changes)
 
 
 def _slots(claimed: ClaimedMessage, result: DecisionResult) -> Mapping[str, Any]:
     """The conversation's slots after the turn."""
     decision = result.decision
-    if not isinstance(decision, Quiet):
+    if decision.slots and not _forgets(decision.changes):
         return {**decision.slots, "language": result.language}
+    if not isinstance(decision, Quiet):
+        return {"language": result.language}
     if silences(decision.changes):  # a skill that was asking something is over, too
         return {"language": result.language}
     return {} if _forgets(decision.changes) else claimed.conversation.slots
 
 
 def _forgets(changes: Sequence[Change]) -> bool:
-    return any(change.name == "forget" for change in changes)
+    return any(change.name in ("forget", "erase") for change in changes)
 
 
 def public_texts(
@@ -206,7 +231,8 @@ def _reply(result: DecisionResult, system_words: str | None) -> Reply | None:
         return Reply(f"{first}\n\n{system_words}" if first else system_words, Author.SYSTEM, result.trace.entry)
     if not isinstance(decision, Answer | Ask):
         return None
-    return Reply(decision.text, entry=decision.entry, confidence=decision.confidence)
+    author = decision.author if isinstance(decision, Answer) else Author.BOT
+    return Reply(decision.text, author, decision.entry, decision.confidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,9 +314,9 @@ def _events(claimed: ClaimedMessage, result: DecisionResult) -> list[Event]:
     `unlinked` its end, so both name the edition whose words they agreed to."""
     decision, trace = result.decision, result.trace
     events = []
-    if claimed.conversation.owner is Owner.CLOSED and not isinstance(decision, Quiet):
+    if claimed.conversation.owner is Owner.CLOSED and _speaks(result):
         events.append(Event("reopened", "customer"))
-    if joins(claimed.conversation):
+    if _joins(claimed, result):
         events.append(Event("joined", "system"))
     why = _why(result)
     confidence = None if isinstance(decision, Quiet) else decision.confidence

@@ -114,7 +114,8 @@ class Delivery:
             await self._executors[due.effect.name].carry_out(due.effect, due.id, due.conversation)
             return Sent()
         assert due.message is not None  # noqa: S101 - a row is a message or an effect
-        if due.conversation.identity.silenced_at and due.message.author in MACHINES:
+        silenced = due.conversation.identity.silenced_at and not due.confirms_opt_out
+        if silenced and due.message.author in MACHINES:
             raise DeliveryFailed("opted_out", permanent=True)
         channel = self._channels.get(due.message.account)
         if channel is None:

@@ -1,14 +1,17 @@
-"""Finishes what was abandoned: messages whose process died, unclaimed offers, cases whose agent is silent, old rows."""
+"""Finishes what was abandoned: messages whose process died, unclaimed offers, cases whose agent is silent, old rows.
+
+It also makes the bot speak first where a conversation asks for that: after a pause, or once people are done.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.domain.messages import Instant
+from bot.domain.messages import Inbound, Instant
 from bot.errors import Unavailable
 from bot.ports.channels import Clock
 from bot.ports.realtime import Leases
@@ -24,6 +27,13 @@ class AgentReleases(Protocol):
     async def release_silent(self, before: Instant) -> list[str]:
         """Put cases back into the queue whose agent has kept a customer waiting since `before`, or works no cases any
         more. Returns their ids. Raises Unavailable."""
+        ...
+
+
+class Prompts(Protocol):
+    async def due(self, limit: int) -> list[Inbound]:
+        """The messages that make the bot speak first, in conversations where it is time for that. A message that is
+        accepted again is a repeat. Raises Unavailable."""
         ...
 
 
@@ -53,14 +63,16 @@ class Sweeper:
         cases: AgentReleases,
         retention: RetentionStore,
         deliveries: AbandonedDeliveries,
+        prompts: Prompts,
         clock: Clock,
         timings: SweepTimings,
         resume: Callable[[str], Awaitable[None]],  # runs the turns of a conversation whose lease is ours
+        accept: Callable[[Sequence[Inbound]], Awaitable[None]],  # takes in messages, which become turns
         notify_released: Callable[[str], None],  # called with the id of each case that went back to the queue
     ) -> None:
         self._inbox, self._cases, self._retention, self._deliveries = inbox, cases, retention, deliveries
-        self._clock, self._timings = clock, timings
-        self._resume, self._notify_released = resume, notify_released
+        self._prompts, self._clock, self._timings = prompts, clock, timings
+        self._resume, self._accept, self._notify_released = resume, accept, notify_released
         self._purged_at = 0.0
 
     async def run(self, leases: Leases) -> None:
@@ -81,6 +93,8 @@ class Sweeper:
         """Do every step once. Raises Unavailable."""
         await self._deliveries.settle_abandoned(self._timings.offer_timeout, self._timings.send_timeout)
         await self._resume_conversations()
+        if due := await self._prompts.due(AT_ONCE):
+            await self._accept(due)
         for case_id in await self._cases.release_silent(self._clock.now() - self._timings.agent_timeout):
             self._notify_released(case_id)
         await self._purge()

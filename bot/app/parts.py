@@ -50,6 +50,7 @@ from bot.stores.sql.database import Database
 from bot.stores.sql.editions import SqlChunks, SqlEditions
 from bot.stores.sql.inbox import OpensWindow, SqlCursors, SqlInbox, says_something
 from bot.stores.sql.outbox import SqlOutbox
+from bot.stores.sql.prompts import SqlPrompts
 from bot.stores.sql.rate_limits import SqlRateLimits
 from bot.stores.sql.retention import SqlRetention
 from bot.stores.sql.staff import SqlOneTimeCodes
@@ -209,7 +210,7 @@ def build_dialogue(
     config: Config, clock: Clock, inference: InferenceThread, editions: EditionCache, skills: Mapping[str, Skill]
 ) -> DialogueManager:
     settings = DialogueSettings(config.desk.reopen_within_hours * 3600.0, config.language, public_channels())
-    return DialogueManager(inference.understand, editions.current, skills, settings, editions.ready, clock)
+    return DialogueManager(inference, editions.current, skills, settings, editions.ready, clock)
 
 
 def build_sweeper(
@@ -227,9 +228,11 @@ def build_sweeper(
         cases=SqlCases(database),
         retention=SqlRetention(database, config.retention),
         deliveries=delivery,
+        prompts=SqlPrompts(database),
         clock=clock,
         timings=SweepTimings(config.desk.release_after_minutes * 60.0, timings.sweep, timings.offer, timings.sending),
         resume=journey.run_turns,
+        accept=journey.accept_all,
         notify_released=desk.notify,
     )
 

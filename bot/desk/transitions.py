@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from bot.domain.cases import AuditAction, CaseState, Role, StaffMember
 from bot.domain.messages import OutboxState, Owner
@@ -34,7 +35,7 @@ class CaseTransition:
 
     state: CaseState
     owner: Owner  # of every conversation of the case
-    event: AuditAction  # also the type of the event that is recorded
+    event: AuditAction | Literal["cancelled"]  # also the type of the event that is recorded
 
     @property
     def ends(self) -> bool:
@@ -76,6 +77,13 @@ def hand_back(case: CaseStatus, by: StaffMember) -> CaseTransition:
     """agent | queue → bot, with the same rights as `resolve`."""
     _must_end(case, by)
     return CaseTransition(CaseState.RETURNED, Owner.BOT, "returned_to_bot")
+
+
+def cancel(case: CaseStatus) -> CaseTransition:
+    """queue → bot: the customer needs no person any more. Raises Stale for a case that is claimed or has ended."""
+    if case.state is not CaseState.WAITING:
+        raise Stale("the case is no longer in the queue")
+    return CaseTransition(CaseState.WITHDRAWN, Owner.BOT, "cancelled")
 
 
 def reply(case: CaseStatus, by: StaffMember, conversation: str, joined: Sequence[str]) -> None:

@@ -9,6 +9,8 @@ from typing import Any, Protocol, TypeAlias
 
 from bot.domain.messages import Audience, Author, Conversation, Instant, Reason, StoredMessage
 
+WITH_AGENT = "with_agent"  # why the bot is quiet while an agent has the conversation
+OPTED_OUT = "opted_out"  # the entry of the message that confirms an opt-out
 URGENT = 1  # priority of a case that is taken before ordinary ones, which have 0; the desk tags it
 
 
@@ -61,8 +63,9 @@ class Consequences:
 
     effects: tuple[Effect, ...] = ()
     changes: tuple[Change, ...] = ()
-    # Replace the conversation's slots. Ignored in a Quiet decision, which leaves them as they are.
+    # Replace the conversation's slots. Without any, a Quiet decision leaves them as they are.
     slots: Mapping[str, Any] = field(default_factory=dict)
+    prompt_in: float = 0.0  # seconds after which the bot speaks first if the customer writes nothing; 0: never
 
 
 @dataclass(frozen=True, slots=True)

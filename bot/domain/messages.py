@@ -35,13 +35,15 @@ class Kind(StrEnum):
     EVENT = "event"
     UNSUPPORTED = "unsupported"
     OUTCOME = "outcome"  # of an effect: a message to its skill, not from the customer
+    PROMPT = "prompt"  # from the sweeper: it is time for the bot to speak first, the customer has written nothing
     NOTE = "note"  # written by staff for staff
     OVERHEARD = "overheard"  # a post about the brand that does not address it
     WITHDRAWN = "withdrawn"  # its author has deleted the message with the same dedup key; not a message itself
 
 
 # Kinds by which a customer says nothing to us.
-SILENT = frozenset({Kind.EVENT, Kind.OUTCOME, Kind.UNFOLLOW, Kind.OVERHEARD})
+SILENT = frozenset({Kind.EVENT, Kind.OUTCOME, Kind.PROMPT, Kind.UNFOLLOW, Kind.OVERHEARD})
+INTERNAL = (Kind.OUTCOME, Kind.PROMPT)  # written by Yingda itself to itself: nobody reads them
 
 
 class Author(StrEnum):
@@ -63,7 +65,7 @@ class Owner(StrEnum):
     CLOSED = "closed"
 
 
-PERSONS = (Owner.QUEUE, Owner.AGENT)  # owners in whose conversations the bot does not reply
+PERSONS = (Owner.QUEUE, Owner.AGENT)  # owners in whose conversations a case is open
 
 
 class Audience(StrEnum):
@@ -263,7 +265,8 @@ class Conversation:
     owner: Owner = Owner.BOT
     agent: str | None = None
     case_id: str | None = None
-    customer_case: str | None = None  # the customer's open case in another private conversation
+    customer_case: str | None = None  # the customer's open case in a private conversation, maybe another one
+    customer_case_claimed: bool = False  # an agent has it
     version: int = 0  # grows with each write; a turn is void if it has changed
     handled_seq: int = 0  # of the last message whose turn is committed
     inbound_seq: int = 0  # of the last message accepted
@@ -284,6 +287,21 @@ class Conversation:
     def overheard(self) -> bool:
         """Whether its author writes about the brand and not to it: nothing is ever sent to them."""
         return self.thread == Kind.OVERHEARD.value
+
+    @property
+    def joins(self) -> bool:
+        """Whether it joins the open case of another private conversation of the same customer."""
+        return bool(self.customer_case) and not self.case_id and not self.public
+
+    @property
+    def with_agent(self) -> bool:
+        """Whether an agent has it, or the case that it joins: the bot is quiet."""
+        return self.owner is Owner.AGENT or (self.joins and self.customer_case_claimed)
+
+    @property
+    def in_queue(self) -> bool:
+        """Whether its case, or the one that it joins, waits for an agent: the bot answers what it is sure of."""
+        return self.owner is Owner.QUEUE or (self.joins and not self.customer_case_claimed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,10 +96,11 @@ class TurnCommit:
     conversation: Conversation
     message: StoredMessage
     owner: Owner  # of the conversation afterwards
-    by_bot: bool  # void also if a person owns the conversation by now
+    by_bot: bool  # void also if an agent owns the conversation by now
     trace: Trace
     replies: tuple[Reply, ...] = ()
     slots: Mapping[str, Any] = field(default_factory=dict)
+    prompt_in: float = 0.0  # seconds until the bot speaks first; 0: it does not
     effects: tuple[Effect, ...] = ()
     changes: tuple[Change, ...] = ()
     events: tuple[Event, ...] = ()
@@ -163,6 +164,7 @@ class DueDelivery:
     attempts: int
     message: Outbound | None = None
     effect: Effect | None = None
+    confirms_opt_out: bool = False  # the one machine message that is sent after an opt-out
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,23 +8,42 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from bot.domain.decisions import Answer, Ask, Change, Decision, HandOff, Quiet, Trace, Turn, Understanding, Utterance
-from bot.domain.messages import PERSONS, Conversation, Kind, Limits, Reason, StoredMessage
+from bot.domain.decisions import (
+    WITH_AGENT,
+    Answer,
+    Ask,
+    Change,
+    Decision,
+    HandOff,
+    Quiet,
+    Trace,
+    Turn,
+    Understanding,
+    Utterance,
+)
+from bot.domain.messages import PERSONS, Author, Conversation, Kind, Limits, Reason, StoredMessage
 from bot.domain.turns import ClaimedMessage
 from bot.errors import EngineFailed
 from bot.intents import faq, policy
-from bot.intents.policy import UseSkill
+from bot.intents.context import Readings, in_context, may_follow, sentences
+from bot.intents.fragments import without_fillers
+from bot.intents.inference import InferenceThread
+from bot.intents.people_done import after_people, unanswered
+from bot.intents.policy import UseSkill, refuses_choices
+from bot.intents.rights import exercised_right
 from bot.intents.skills.social_listening import handoff_unread
-from bot.intents.utterances import follow_up, in_context, is_sure, split_questions, wants_opt_out
+from bot.intents.small_talk import after_pause, called_off, courtesy, or_wait_for_the_rest, pieces, politely
+from bot.intents.turn import DialogueTurn
+from bot.intents.utterances import is_sure, split_questions, surer
 from bot.knowledge.editions import Edition
 from bot.ports.channels import Clock
 from bot.ports.nlu import MultiTurnSkill, Skill
 from bot.text import truncate
-from bot.text.folding import folded, is_invisible
+from bot.text.folding import is_invisible
 from bot.text.language import language_of
 
 log = logging.getLogger(__name__)
-_SPOKEN = frozenset({Kind.TEXT, Kind.CLICK, Kind.VOICE})
+_REMEMBERED = 60  # characters of the customer's words
 WITH_A_PERSON = Quiet("with_a_person")  # the desk has the conversation: the message is for them
 
 
@@ -46,24 +65,6 @@ class DialogueSettings:
     public_channels: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class DialogueTurn(Turn):
-    """A turn as the gates see it."""
-
-    edition: Edition
-    limits: Limits  # of the channel, now
-    failure: Exception | None = None  # why the engine failed
-
-    @property
-    def has_words(self) -> bool:
-        """Whether the customer said something in words, by typing, speaking or a menu's key."""
-        return self.message.kind in _SPOKEN
-
-    @property
-    def fetches(self) -> bool:
-        return fetches(self.message, self.conversation, self.limits)
-
-
 Gate: TypeAlias = Callable[[DialogueTurn], Awaitable[Decision | None]]
 
 
@@ -72,7 +73,7 @@ class DialogueManager:
 
     def __init__(
         self,
-        understand: Callable[[Utterance], Awaitable[Understanding]],  # the engine; batches concurrent calls
+        inference: InferenceThread,  # what texts mean
         edition: Callable[[], Edition],  # the current one; raises LookupError before `ready` has returned
         skills: Mapping[str, Skill],  # by the name that entries give them
         settings: DialogueSettings,
@@ -81,23 +82,27 @@ class DialogueManager:
     ) -> None:
         self.ready = ready
         self._clock = clock
-        self._understand = understand
+        self._inference = inference
+        self._understand = inference.understand
         self._edition = edition
         self._skills = skills
         self._settings = settings
         # The order is the policy. Each gate decides, or leaves the message to the next by returning None.
         self._gates: tuple[Gate, ...] = (
             self._overheard,  # written about the brand and not to it: a case or nothing, never a reply
-            self._unfollowed,  # the customer's data is erased, also while an agent has the conversation
-            self._opted_out,  # the bot is silent from now on, also while an agent has the conversation
-            self._owned_by_a_person,
+            self._right,  # stop, unlink, erase, unfollow: carried out also while an agent has the conversation
+            self._with_agent,
             self._event,
+            self._prompt,  # the customer wrote nothing, and the bot speaks first
             self._fetch,  # asks for waiting replies and nothing else: they travel with the response
             self._running_skill,  # an answer to a skill's question must not be understood as a question
             self._follow,
             self._unsupported,
             self._media,
+            self._choice,
+            self._courtesy,  # a nod, an opener, "never mind": no question
             self._engine_failed,
+            self._angry,
             self._several_questions,
             self._policy,
         )
@@ -113,6 +118,7 @@ class DialogueManager:
         else:
             raise AssertionError("the last gate always decides")
         decision = _unless_answered_before_edit(turn, self._or_last_agent(turn, decision))
+        decision = remembered(turn, self._resumed(turn, in_queue(turn, decision)))
         return DecisionResult(decision, _trace(turn, decision), turn.language, turn.edition)
 
     def give_up(self, claimed: ClaimedMessage, why: str) -> DecisionResult:
@@ -120,7 +126,7 @@ class DialogueManager:
         conversation they see the message, and nothing changes."""
         conversation, edition = claimed.conversation, self._edition()
         language, decision = self._language(claimed.message, conversation), _failed(why)
-        if conversation.owner in PERSONS or joins(conversation):
+        if conversation.owner in PERSONS or conversation.joins:
             decision = WITH_A_PERSON  # a commit that opens a second case is refused
         elif conversation.overheard:
             decision = handoff_unread(why)
@@ -136,18 +142,11 @@ class DialogueManager:
     async def _overheard(self, turn: DialogueTurn) -> Decision | None:
         return await _use(self._skills["overheard"], turn) if turn.conversation.overheard else None
 
-    async def _unfollowed(self, turn: DialogueTurn) -> Decision | None:
-        if turn.message.kind is not Kind.UNFOLLOW:
-            return None
-        return Quiet("unfollowed", changes=(Change("forget", {"mode": turn.message.data.get("mode", "erase")}),))
+    async def _right(self, turn: DialogueTurn) -> Decision | None:
+        return exercised_right(turn)
 
-    async def _opted_out(self, turn: DialogueTurn) -> Decision | None:
-        stop = turn.has_words and wants_opt_out(turn.message.text)
-        return Quiet("opted_out", changes=(Change("silence"),)) if stop else None
-
-    async def _owned_by_a_person(self, turn: DialogueTurn) -> Decision | None:
-        owned = turn.conversation.owner in PERSONS or joins(turn.conversation)
-        return WITH_A_PERSON if owned else None
+    async def _with_agent(self, turn: DialogueTurn) -> Decision | None:
+        return Quiet(WITH_AGENT) if turn.conversation.with_agent else None
 
     async def _event(self, turn: DialogueTurn) -> Decision | None:
         """Events and outcomes of effects. A successful effect needs no words; a failed one is handed to a person."""
@@ -160,12 +159,19 @@ class DialogueManager:
             return Quiet("effect_done")
         return _failed(f"{outcome.get('effect', '')}:{outcome.get('code', '')}")
 
+    async def _prompt(self, turn: DialogueTurn) -> Decision | None:
+        if turn.message.kind is not Kind.PROMPT:
+            return None
+        if "people_done" in turn.slots:
+            return after_people(turn, self._wording_channel(turn.conversation))
+        return after_pause(turn)
+
     async def _fetch(self, turn: DialogueTurn) -> Decision | None:
         return Quiet("fetch") if turn.fetches else None
 
     async def _running_skill(self, turn: DialogueTurn) -> Decision | None:
         """The skill that the slot names, if it takes the message for an answer to its question."""
-        name = turn.conversation.slots.get("skill")
+        name = turn.slots.get("skill")
         if not name:
             return None
         # The slot may name a skill that never asks: an edition or a release may have changed it in between.
@@ -188,11 +194,23 @@ class DialogueManager:
 
     async def _media(self, turn: DialogueTurn) -> Decision | None:
         """A picture, a place, a voice message that was not recognised: a person looks at it."""
-        if turn.has_words and not is_invisible(turn.message.text):
+        if turn.has_words:
             return None
         kind = turn.message.kind.value
         what = turn.edition.phrase(f"media.{kind}", turn.language)
         return HandOff(Reason.MEDIA, detail=kind, text=turn.edition.phrase("media.received", turn.language, kind=what))
+
+    async def _choice(self, turn: DialogueTurn) -> Decision | None:
+        """An entry picked from those offered before, or none of them: then a person, who sees what was offered."""
+        if refuses_choices(turn):
+            return HandOff(Reason.UNSURE, detail="none_of_these")
+        return await self._policy(turn) if policy.chosen_entry(turn.edition, turn) is not None else None
+
+    async def _courtesy(self, turn: DialogueTurn) -> Decision | None:
+        return called_off(turn) or courtesy(turn) if turn.has_words else None
+
+    async def _angry(self, turn: DialogueTurn) -> Decision | None:
+        return None
 
     async def _engine_failed(self, turn: DialogueTurn) -> Decision | None:
         return _failed(type(turn.failure).__name__) if turn.failure is not None else None
@@ -215,7 +233,11 @@ class DialogueManager:
         if isinstance(route, UseSkill) and route.skill in self._skills:
             decision = await _use(self._skills[route.skill], turn)
             return _from_entry(decision, route.entry, route.confidence)
-        return faq.respond(route, turn.edition, turn, self._wording_channel(turn.conversation))
+        decision = faq.respond(route, turn.edition, turn, self._wording_channel(turn.conversation))
+        if turn.conversation.public and is_unsure(decision):  # praise is left alone, and not asked about
+            happy = (await self._inference.sentiment(turn.message.text)).name == "happy"
+            return Quiet("praise") if happy else decision
+        return or_wait_for_the_rest(turn, politely(turn, decision))
 
     # What the gates look at.
 
@@ -224,7 +246,7 @@ class DialogueManager:
         message, conversation, edition = claimed.message, claimed.conversation, self._edition()
         language = self._language(message, conversation)
         turn = DialogueTurn(message, conversation, Understanding(), language, edition, self._clock.now(), limits)
-        if not turn.has_words or is_invisible(message.text) or turn.fetches:
+        if turn.fetches or not (turn.has_words or message.kind is Kind.PROMPT):
             return turn
         try:
             return replace(turn, understanding=await self._understood(turn))
@@ -233,15 +255,37 @@ class DialogueManager:
             return replace(turn, failure=failure)
 
     async def _understood(self, turn: DialogueTurn) -> Understanding:
-        """The understanding of a text; of a follow-up ("and for gold?"), together with the entry that answered last."""
-        text, edition, language = turn.message.text, turn.edition, turn.language
-        last = str(turn.conversation.slots.get("last_intent", ""))
-        alone = await self._understand(Utterance(truncate(text), language, edition.number, last))
-        if last not in edition.entries or alone.exact or is_sure(alone, edition) or not (about := follow_up(text)):
+        """The understanding of what the customer wrote: with the pieces before, without fillers, after what was answered
+        last, whichever reads best."""
+        if turn.message.kind is Kind.PROMPT:
+            return await self._read(turn, text) if (text := unanswered(turn)) else Understanding()
+        text = turn.message.text
+        alone = await self._read(turn, text)
+        if alone.exact or is_sure(alone, turn.edition):
+            return alone if alone.exact else await self._in_context(turn, alone)
+        for fuller in dict.fromkeys((pieces(turn), without_fillers(text))):
+            if fuller and fuller != text:
+                alone = surer(alone, await self._read(turn, fuller))
+        return alone if is_sure(alone, turn.edition) else await self._in_context(turn, alone)
+
+    async def _read(self, turn: DialogueTurn, text: str) -> Understanding:
+        last = str(turn.slots.get("last_intent", ""))
+        return await self._understand(Utterance(truncate(text), turn.language, turn.edition.number, last))
+
+    async def _in_context(self, turn: DialogueTurn, alone: Understanding) -> Understanding:
+        """The understanding of a text that may ask for more about the entry that was answered last."""
+        text, edition, last = turn.message.text, turn.edition, str(turn.slots.get("last_intent", ""))
+        if not (last in edition.entries and turn.begun and alone.candidates and may_follow(text)):
             return alone
-        full = f"{edition.title(last, language)} {about}"
-        together = await self._understand(Utterance(truncate(full), language, edition.number, last))
-        return in_context(alone, together, last, edition)
+        best, channel = alone.candidates[0].intent, self._wording_channel(turn.conversation)
+        answers = [edition.answer(entry, turn.language, channel, turn.now) or "" for entry in (last, best)]
+        after_title, after_words, (close, close_elsewhere) = await asyncio.gather(
+            self._read(turn, f"{edition.title(last, turn.language)} {text}"),
+            self._read(turn, f"{turn.slots.get('words', '')} {text}"),
+            self._inference.closeness(truncate(text), [sentences(answer) for answer in answers]),
+        )
+        readings = Readings(alone, after_title, after_words, close, close_elsewhere)
+        return in_context(text, readings, last, answers[0], edition)
 
     async def _skill_answers(self, routes: Sequence[UseSkill], turn: Turn) -> Mapping[str, Answer]:
         """The answers of skills that need no further question, by entry."""
@@ -257,29 +301,61 @@ class DialogueManager:
         private = conversation.channel in self._settings.public_channels and not conversation.public
         return "" if private else conversation.channel
 
+    def _resumed(self, turn: DialogueTurn, decision: Decision) -> Decision:
+        """The decision on something in between the questions of a skill, which then asks its question once more."""
+        skill = self._skills.get(str(turn.slots.get("skill", "")))
+        if isinstance(decision, Quiet) or not isinstance(skill, MultiTurnSkill) or decision.entry == skill.intent:
+            return decision
+        asked = None if "skill" in decision.slots else skill.again(turn)
+        if asked is None:
+            return decision
+        slots = {**decision.slots, **asked.slots}
+        if not isinstance(decision, Answer) or decision.author is Author.SYSTEM:
+            return replace(decision, slots=slots)
+        variants = tuple(f"{text}\n\n{asked.text}" for text in decision.variants)
+        return replace(decision, text=f"{decision.text}\n\n{asked.text}", variants=variants, slots=slots)
+
     def _or_last_agent(self, turn: Turn, decision: Decision) -> Decision:
         """The decision, or a handoff to the agent who resolved the last case, if the bot is unsure soon after it."""
         conversation = turn.conversation
         recent = turn.now - conversation.resolved_at < self._settings.reopen_within
-        unsure = (isinstance(decision, Ask) and decision.choices) or (
-            isinstance(decision, HandOff) and decision.reason is Reason.UNSURE
-        )
-        return HandOff(Reason.REOPENED) if conversation.resolved_by and recent and unsure else decision
-
-
-def joins(conversation: Conversation) -> bool:
-    """Whether this conversation joins the open case of another private conversation of the same customer."""
-    return bool(conversation.customer_case) and not conversation.case_id and not conversation.public
-
-
-def fetches(message: StoredMessage, conversation: Conversation, limits: Limits) -> bool:
-    """Whether the customer only asks for waiting replies, with the channel's word for it ("1")."""
-    return bool(limits.fetch_word) and conversation.waiting > 0 and folded(message.text) == limits.fetch_word
+        again = conversation.resolved_by and recent and is_unsure(decision)
+        return HandOff(Reason.REOPENED) if again else decision
 
 
 async def _use(skill: Skill, turn: Turn) -> Decision:
     async with asyncio.timeout(skill.time_limit):
         return await skill.respond(turn)
+
+
+def in_queue(turn: DialogueTurn, decision: Decision) -> Decision:
+    """The decision while a case waits for an agent: what the bot is sure of it says, the rest is added to the case."""
+    if not turn.conversation.in_queue or turn.conversation.overheard:
+        return decision
+    if isinstance(decision, HandOff) and decision.reason is Reason.ALWAYS and decision.text:
+        return Answer(decision.text, decision.entry, decision.confidence)
+    if isinstance(decision, HandOff):
+        urgent = Change("rank", {"priority": decision.priority, "detail": decision.reason.value})
+        return replace(WITH_A_PERSON, changes=(urgent,)) if decision.priority else WITH_A_PERSON
+    return WITH_A_PERSON if isinstance(decision, Ask) and decision.choices else decision
+
+
+def remembered(turn: DialogueTurn, decision: Decision) -> Decision:
+    """The decision with what later turns look back to: when the bot spoke, and the customer's words that it answered."""
+    if isinstance(decision, Quiet) or (isinstance(decision, Answer) and decision.author is Author.SYSTEM):
+        return decision
+    slots = {**decision.slots, "at": turn.now}
+    entry = turn.edition.entries.get(decision.entry)
+    if isinstance(decision, Answer) and entry is not None and not entry.small_talk:
+        slots |= {"last_intent": entry.id, "words": turn.message.text[:_REMEMBERED]}
+    return replace(decision, slots=slots)
+
+
+def is_unsure(decision: Decision) -> bool:
+    """Whether the bot does not know what the customer wants."""
+    if isinstance(decision, HandOff):
+        return decision.reason is Reason.UNSURE
+    return isinstance(decision, Ask) and bool(decision.choices)
 
 
 def _failed(detail: str) -> Decision:

@@ -8,10 +8,12 @@ from typing import Any
 from bot.domain.decisions import URGENT, Answer, Ask, Decision, HandOff, Turn
 from bot.domain.messages import Audience, Reason
 from bot.intents.policy import DidYouMean, Route, SayEntry, ToPerson, UseSkill, dissatisfied
+from bot.intents.turn import DialogueTurn
 from bot.knowledge.editions import Edition
+from bot.text import measure
 
 
-def respond(route: Route, edition: Edition, turn: Turn, channel: str) -> Decision:
+def respond(route: Route, edition: Edition, turn: DialogueTurn, channel: str) -> Decision:
     """The decision for a route. A skill's route only reaches this if this release lacks the skill: a hand-off."""
     match route:
         case SayEntry():
@@ -20,8 +22,10 @@ def respond(route: Route, edition: Edition, turn: Turn, channel: str) -> Decisio
             return _ask(route, edition, turn)
         case ToPerson():
             words = edition.answer(route.entry, turn.language, channel, turn.now) or ""
-            urgent = URGENT if route.reason is Reason.ANGER else 0
-            return HandOff(route.reason, route.entry, route.confidence, priority=urgent, text=words)
+            if route.reason is not Reason.ANGER:
+                return HandOff(route.reason, route.entry, route.confidence, text=words)
+            words = words or edition.phrase("handoff.sorry", turn.language)
+            return HandOff(route.reason, route.entry, route.confidence, priority=URGENT, text=words)
     return HandOff(Reason.UNSURE, route.entry, route.confidence, detail="no_such_skill")
 
 
@@ -35,10 +39,23 @@ def _answer(route: SayEntry, edition: Edition, turn: Turn, channel: str) -> Deci
 
 
 def respond_to_each(
+    routes: Sequence[Route], answers: Mapping[str, Answer], edition: Edition, turn: Turn, channel: str
+) -> Decision | None:
+    """One reply to several questions: the answers to those that the bot is sure of, and a person for the others. None if
+    an entry is not valid now, or a skill does more than say something. answers: the skills' answers, by entry."""
+    sure = [route for route in routes if isinstance(route, SayEntry | UseSkill)]
+    answer = _answer_to_each(sure, answers, edition, turn, channel)
+    if answer is None or len(sure) == len(routes):
+        return answer if len(sure) > 1 else None
+    if answer.audience is Audience.PRIVATE and turn.conversation.public:
+        return None
+    return HandOff(Reason.UNSURE, answer.entry, answer.confidence, detail="one_of_several", text=answer.text)
+
+
+def _answer_to_each(
     routes: Sequence[SayEntry | UseSkill], answers: Mapping[str, Answer], edition: Edition, turn: Turn, channel: str
 ) -> Answer | None:
-    """One answer to several questions, with the confidence of the least sure one. None if an entry is not valid now, or
-    a skill does more than say something. answers: the skills' answers, by entry."""
+    """One answer to several questions, with the confidence of the least sure one."""
     each = [
         _text_of(answers.get(route.entry))
         if isinstance(route, UseSkill)
@@ -75,11 +92,22 @@ def _joined(each: Sequence[Sequence[str]]) -> list[str]:
     return ["\n\n".join(wordings[place % len(wordings)] for wordings in each) for place in range(most)]
 
 
-def _ask(route: DidYouMean, edition: Edition, turn: Turn) -> Ask:
-    lines = (f"{number}. {edition.title(choice, turn.language)}" for number, choice in enumerate(route.choices, 1))
-    question = edition.phrase("ask.did_you_mean", turn.language, choices="\n".join(lines))
-    slots = {**_kept_slots(turn), "choices": list(route.choices), "asked": 1}
-    return Ask(question, confidence=route.confidence, choices=route.choices, slots=slots)
+def _ask(route: DidYouMean, edition: Edition, turn: DialogueTurn) -> Ask:
+    """A question with as many choices as fit into one message: a post is short."""
+    asked = [
+        (_question(route.choices[:most], edition, turn.language), most) for most in range(len(route.choices), 0, -1)
+    ]
+    limits = turn.limits
+    fitting = (one for one in asked if not turn.conversation.public or measure(one[0], limits.unit) <= limits.length)
+    question, most = next(fitting, asked[-1])
+    choices = route.choices[:most]
+    slots = {**_kept_slots(turn), "choices": list(choices), "asked": 1}
+    return Ask(question, confidence=route.confidence, choices=choices, slots=slots)
+
+
+def _question(choices: Sequence[str], edition: Edition, language: str) -> str:
+    lines = (f"{number}. {edition.title(choice, language)}" for number, choice in enumerate(choices, 1))
+    return edition.phrase("ask.did_you_mean", language, choices="\n".join(lines))
 
 
 def _slots_after(route: SayEntry, edition: Edition, turn: Turn) -> Mapping[str, Any]:

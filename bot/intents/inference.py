@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from bot.batching import Batcher
 from bot.domain.decisions import Understanding, Utterance
 from bot.errors import EncoderFailed, EngineFailed
+from bot.intents.classifier.encoder import shared_encoder
 from bot.intents.sentiment import Sentiment, classify
 from bot.ports.nlu import ServingEngine
 from bot.telemetry import timed_calls
@@ -49,6 +50,10 @@ class InferenceThread:
         """The sentiment of a text. In the same thread, so that it never competes with customers who wait."""
         return (await asyncio.get_running_loop().run_in_executor(self._thread, classify, [text]))[0]
 
+    async def closeness(self, text: str, passages: Sequence[Sequence[str]]) -> list[float]:
+        """For each passage, given as its sentences, the cosine of the text and the closest of them; 0 for none."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, _closeness, text, passages)
+
     def close(self) -> None:
         """Wait for the running batch, unless it hangs."""
         self._thread.shutdown(wait=not self._hangs, cancel_futures=True)
@@ -68,6 +73,12 @@ class InferenceThread:
             running.add_done_callback(_consume_exception)
             raise EngineFailed("the engine took too long")
         return running.result()
+
+
+def _closeness(text: str, passages: Sequence[Sequence[str]]) -> list[float]:
+    first, *vectors = shared_encoder().encode([text, *(sentence for passage in passages for sentence in passage)])
+    cosines = iter([float(first @ vector) for vector in vectors])
+    return [max([next(cosines) for _ in passage], default=0.0) for passage in passages]
 
 
 def _consume_exception(overran: asyncio.Future[list[Understanding]]) -> None:

@@ -9,16 +9,20 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import TypeAlias
 
 from bot.domain.decisions import Candidate, Turn, Understanding
 from bot.domain.messages import Reason
+from bot.intents.commands import says_no, says_yes
 from bot.knowledge.editions import Edition
 from bot.knowledge.entries import Entry
 from bot.knowledge.similarity import same_form
 from bot.text.folding import LONGEST, folded
 
 MOST_CHOICES = 3
+LEAST_LIKELY = 0.05  # confidence of a choice
+ALONE = 0.5  # confidence above which a single choice is offered
 MAX_DISSATISFIED = 2  # dissatisfied turns until a person takes over
 
 
@@ -62,6 +66,8 @@ _CHOSEN = re.compile(  # matched against `folded` text: half-width, lower case, 
     r"(?:我?(?:选择?|要|想要|问的是|是))?第?(?:the )?(?:(?:number|option|no|choice) )?"
     rf"(?P<which>[0-9]|{'|'.join(_ORDINALS)})(?:[个条项种号点]|st|nd|rd)?(?: (?:one|option))?"
 )
+_ALL_RIGHT = frozenset({"嗯", "好", "好的", "可以", "行", "ok", "okay", "sure"})
+_LEAST_NAMED, _MOST_NAMED = 2, 30  # characters of words that name a choice
 _SIGNALS = {"anger": Reason.ANGER, "person": Reason.ASKED}
 
 
@@ -79,21 +85,23 @@ def decide(understanding: Understanding, edition: Edition, turn: Turn) -> Route:
         return _route_of_entry(edition.entries[best.intent], best.confidence, turn)
     if best.confidence >= thresholds.ask and edition.entries[best.intent].signal == "anger":
         return ToPerson(Reason.ANGER, confidence=best.confidence)
-    choices = tuple(_worth_asking(known, edition, thresholds.ask, edition.day(turn.now)))
+    choices = tuple(_worth_asking(known, edition, edition.day(turn.now))) if best.confidence >= thresholds.ask else ()
+    admissible = len(choices) > 1 or (choices and best.confidence > ALONE)
     answered = any(edition.entries[choice].handoff == "never" for choice in choices)
-    if answered and not turn.conversation.slots.get("asked"):  # choices that all lead to a person need no question
+    # choices that all lead to a person need no question, and one question back is enough
+    if admissible and answered and not turn.conversation.slots.get("asked"):
         return DidYouMean(choices, best.confidence)
     return ToPerson(Reason.UNSURE, confidence=best.confidence)
 
 
-def decide_each(parts: Sequence[Understanding], edition: Edition, turn: Turn) -> tuple[SayEntry | UseSkill, ...]:
-    """The routes of several questions in one message. () if one is unsure or small talk, or two have the same entry:
+def decide_each(parts: Sequence[Understanding], edition: Edition, turn: Turn) -> tuple[Route, ...]:
+    """The routes of several questions in one message. () if none is sure, one is small talk, or two have the same entry:
     the message is understood as a whole then."""
-    routes = [decide(part, edition, turn) for part in parts]
-    sure = tuple(route for route in routes if isinstance(route, SayEntry | UseSkill))
-    serious = all(not edition.entries[route.entry].small_talk for route in sure)
-    different = len({route.entry for route in sure}) == len(routes)
-    return sure if len(sure) > 1 and different and serious else ()
+    routes = tuple(decide(part, edition, turn) for part in parts)
+    sure = [route.entry for route in routes if isinstance(route, SayEntry | UseSkill)]
+    serious = all(not edition.entries[entry].small_talk for entry in sure)
+    different = len(set(sure)) == len(sure)
+    return routes if sure and different and serious else ()
 
 
 def _route_of_entry(entry: Entry, confidence: float, turn: Turn) -> Route:
@@ -118,21 +126,38 @@ def _best(known: Sequence[Candidate], edition: Edition, ask: float) -> Candidate
     return known[0] if known else None
 
 
-def _worth_asking(known: Sequence[Candidate], edition: Edition, ask: float, today: date) -> Iterator[str]:
-    """At most MOST_CHOICES entries with the confidence `ask` or more that are valid today."""
-    likely = (one.intent for one in known if one.confidence >= ask and edition.entries[one.intent].valid_on(today))
-    serious = [intent for intent in likely if not edition.entries[intent].small_talk]
-    yield from serious[:MOST_CHOICES]
+def _worth_asking(known: Sequence[Candidate], edition: Edition, today: date) -> Iterator[str]:
+    """The likeliest entries that are valid today, at most MOST_CHOICES."""
+    likely = (one.intent for one in known if one.confidence >= LEAST_LIKELY)
+    serious = (edition.entries[intent] for intent in likely if not edition.entries[intent].small_talk)
+    yield from islice((entry.id for entry in serious if entry.valid_on(today)), MOST_CHOICES)
 
 
 def chosen_entry(edition: Edition, turn: Turn) -> str | None:
-    """The entry that the text picks from the choices offered in the last turn, by its number or title; else None."""
+    """The entry that the text picks from the choices offered before: by its number, its title or words of it, or with
+    "yes" the first; else None."""
     choices = [choice for choice in turn.conversation.slots.get("choices", ()) if choice in edition.entries]
     if not choices or len(text := folded(turn.message.text)) > LONGEST:
         return None
+    if says_yes(turn.message.text) or (len(choices) == 1 and text in _ALL_RIGHT):
+        return str(choices[0])
     chosen, form = _CHOSEN.fullmatch(text), same_form(text)
     for number, choice in enumerate(choices, 1):
         titles = {same_form(folded(edition.title(choice, language))) for language in ("zh", "en")}
         if (chosen and str(number) == _ORDINALS.get(chosen["which"], chosen["which"])) or form in titles:
             return str(choice)
-    return None
+    named = [choice for choice in choices if _names(form, choice, edition)]
+    return str(named[0]) if len(named) == 1 else None
+
+
+def _names(form: str, choice: str, edition: Edition) -> bool:
+    """Whether a short text has words of the choice's title, or the title and little else."""
+    if not _LEAST_NAMED <= len(form) <= _MOST_NAMED:
+        return False
+    titles = [same_form(folded(edition.title(choice, language))) for language in ("zh", "en")]
+    return any(form in title or (title in form and len(form) <= len(title) + _LEAST_NAMED * 2) for title in titles)
+
+
+def refuses_choices(turn: Turn) -> bool:
+    """Whether the customer says that none of the choices offered before is meant."""
+    return bool(turn.conversation.slots.get("choices")) and says_no(turn.message.text)

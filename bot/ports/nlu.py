@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.domain.decisions import Decision, Trace, Turn, Understanding, Utterance
+from bot.domain.decisions import Ask, Decision, Trace, Turn, Understanding, Utterance
 from bot.domain.members import Member, MemberKey, Points, Redemption
 from bot.domain.messages import Instant
 
@@ -87,6 +87,10 @@ class MultiTurnSkill(Skill, Protocol):
 
     def wants(self, turn: Turn) -> bool:
         """Whether the message is an answer to its question."""
+        ...
+
+    def again(self, turn: Turn) -> Ask | None:
+        """Its question once more, after something else was answered in between; None if it asks nothing any more."""
         ...
 
 

@@ -53,9 +53,13 @@ def folded(text: str) -> str:
     seen = visible(text).strip()
     if len(seen) > LONGEST:
         return text
-    plain = ascii_digits(search_form(seen))
-    words = _GAP.sub("", _SIGNS.sub(" ", _APOSTROPHES.sub("", plain)).strip())
-    return without_courtesies(words) or "".join(plain.split())
+    return without_courtesies(words_of(seen)) or "".join(ascii_digits(search_form(seen)).split())
+
+
+def words_of(text: str) -> str:
+    """The same with courtesies, and '' for a text of only signs or emoji. For short inputs."""
+    plain = ascii_digits(search_form(text))
+    return _GAP.sub("", _SIGNS.sub(" ", _APOSTROPHES.sub("", plain)).strip())
 
 
 def search_form(text: str) -> str:

@@ -32,6 +32,7 @@ _ENOUGH = 3  # pronounceable words that make a text English although none of the
 _MAX_CHARACTERS = 1_000  # examined
 _MAX_WORDS = 40  # examined
 _MAX_ABBREVIATION = 5  # letters in capitals
+_MOST_NAMED, _SENTENCE = 4, 3  # Han characters of a name; English words of a sentence around it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,15 @@ def _words() -> _Words:
 
 
 def language_of(text: str, fallback: str = "zh") -> str:
-    """'zh' if a text contains a Han character, 'en' if it has English words, else `fallback`.
+    """'zh' if a text contains Han characters, 'en' if it has English words, else `fallback`.
 
+    An English sentence that names something in Chinese ("how do I brew 龙井") is English.
     fallback: the language of the conversation so far.
     """
-    if HAN.search(text):
-        return "zh"
-    return "en" if _is_english(text[:_MAX_CHARACTERS]) else fallback
+    text = text[:_MAX_CHARACTERS]
+    if not (named := HAN.findall(text)):
+        return "en" if _is_english(text) else fallback
+    return "en" if len(named) <= _MOST_NAMED and _known_words(text) >= _SENTENCE else "zh"
 
 
 def script_of(text: str, fallback: str = "zh") -> str:
@@ -64,6 +67,11 @@ def script_of(text: str, fallback: str = "zh") -> str:
     if HAN.search(text):
         return "zh"
     return "en" if _LETTERS.search(text) else fallback
+
+
+def _known_words(text: str) -> int:
+    """The number of common English words."""
+    return sum(word[0].casefold() in _words().common for word in islice(_WORD.finditer(text), _MAX_WORDS))
 
 
 def _is_english(text: str) -> bool:

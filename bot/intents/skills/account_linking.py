@@ -13,7 +13,6 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from functools import cache
 from typing import Any
 
 from bot import config
@@ -21,6 +20,7 @@ from bot.domain.decisions import Answer, Ask, Change, Decision, Effect, Turn
 from bot.domain.members import MemberKey
 from bot.domain.messages import DAY, Audience, Identity, Instant, Kind
 from bot.domain.turns import CodeKept
+from bot.intents.commands import cancels, says_wait
 from bot.intents.skills.points_statement import statement
 from bot.ports.nlu import MemberDirectory
 from bot.ports.storage import OneTimeCodeStore
@@ -74,6 +74,22 @@ def code_in(text: str) -> str | None:
     """The one-time code that `text` consists of; else None."""
     typed = _bare(text)
     return typed if len(typed) == CODE_DIGITS and typed.isascii() and typed.isdigit() else None
+
+
+def code_within(text: str) -> str | None:
+    """The one-time code in a text that says little besides, or speaks of the code; a pasted text message, say."""
+    plain = ascii_digits(search_form(text[:_MOST_TYPED]))
+    found = _CODE_WITHIN.findall(plain)
+    if len(found) != 1:
+        return None
+    beside = _SEPARATORS.sub("", _CODE_WITHIN.sub("", plain)).replace(" ", "")
+    return "".join(found[0]) if len(beside) <= _FEW or _ABOUT_A_CODE.search(plain) else None
+
+
+def key_within(text: str) -> MemberKey | None:
+    """The mainland phone number in a short text, if there is exactly one."""
+    found = _PHONE_WITHIN.findall(ascii_digits(search_form(text))) if len(text) <= LONGEST else []
+    return MemberKey(found[0]) if len(found) == 1 else None
 
 
 def is_number(text: str) -> bool:
@@ -134,14 +150,21 @@ SEND_CODE = "send_link_code"
 CODE_PLACE = "{code}"  # in the text of the effect: the code is made only when it is sent
 _WAIT = 1800.0  # seconds after which a number is no longer taken for an answer to our question
 _IN_WORDS = frozenset({Kind.TEXT, Kind.VOICE})  # a click brings a menu's key, never a number or a code
-_CANCEL = (
-    *("取消", "取消绑定", "算了", "不用了", "不绑了", "不绑定了", "退出"),
-    *("cancel", "stop", "quit", "never mind", "nevermind"),
+_CANCEL = re.compile(r"(?:取消绑定|先?不绑(?:定)?了|不(?:想)?(?:查|验证|绑定)了|不想(?:给|发|提供|告诉).{0,8})")
+_RESEND = re.compile(
+    r"绑定|link|(?:.{0,8}(?:没|未|收不到|没有).{0,4}(?:收到|短信|验证码|信息|来|到|看到|看见)|收不到).{0,10}|.{0,6}(?:再|重新?|又).{0,2}(?:发|送|来).{0,8}"
+    r"|.{0,8}验证码呢|.{0,20}(?:didnt|did not|havent|have not|hasnt|has not|never|not|no|nothing)\b.{0,12}"
+    r"\b(?:get|got|gotten|receive|received|code|text|sms|come|came|arrive|arrived)\b.{0,20}|.{0,12}(?:re ?send|send (?:it |me )?(?:again|another|a new)).{0,20}"
+    r"|where is (?:the|my) (?:code|text).{0,10}"
 )
-_RESEND = (
-    *("绑定", "重发", "再发", "再发一次", "重新发", "重新发送", "没收到", "没有收到", "没收到验证码"),
-    *("link", "resend", "send again", "send it again", "i didn't get it", "not received"),
+_WHY = re.compile(
+    r".{0,16}(?:为什么|为啥|干嘛|干什么|做什么|凭什么|有什么用|有必要吗|必须要?|一定要|安全吗|泄露|泄漏|隐私).{0,20}"
+    r"|.{0,30}\b(?:why|what for|is (?:it|this|that) safe|do i have to|is (?:it|that) necessary|privacy)\b.{0,40}"
 )
+_CODE_WITHIN = re.compile(r"(?<![0-9])([0-9]{3})[ -]?([0-9]{3})(?![0-9])")
+_PHONE_WITHIN = re.compile(r"(?<![0-9])1[3-9][0-9]{9}(?![0-9])")
+_ABOUT_A_CODE = re.compile(r"验证码|校验码|短信|密码|数字|code|digits|收到|got|received|text")
+_FEW = 6  # characters beside a code that need not speak of it
 _LEAVE = re.compile(r"解绑|(?:解除|取消).{0,4}(?:绑定|关联)|\b(?:un(?:link|bind|pair)|disconnect)", re.IGNORECASE)
 
 
@@ -220,16 +243,29 @@ class LinkSkill:
         text = turn.message.text
         if turn.message.kind is Kind.VOICE and is_invisible(text):
             return True  # speech recognition failed: we ask for the number in writing
-        resend = under_way.step == "code" and _says(text, _RESEND)
-        return resend or _says(text, _CANCEL) or is_number(text) or member_key(text) is not None
+        number = is_number(text) or _key_in(text) is not None or (under_way.step == "code" and code_within(text))
+        return bool(number) or _cancels(text) or says_wait(text) or _says(text, _WHY) or _asks_again(text, under_way)
+
+    def again(self, turn: Turn) -> Ask | None:
+        under_way = progress(turn)
+        if under_way is None:
+            return None
+        asked = "link.ask_code" if under_way.step == "code" else "link.ask_member"
+        return _ask(self._say(asked, turn), replace(under_way, until=turn.now + _WAIT))
 
     async def respond(self, turn: Turn) -> Decision:
         """The next step. Raises MemberSystemFailed and Unavailable."""
         under_way = progress(turn)
         if under_way is None or not self.wants(turn):
             return await self._start(turn)
-        if _says(turn.message.text, _CANCEL):
+        text = turn.message.text
+        if _cancels(text):
             return self._end("link.cancelled", turn)
+        still = self.again(turn)
+        if still is not None and says_wait(text):
+            return replace(still, text=self._say("link.take_your_time", turn))
+        if still is not None and _says(text, _WHY):
+            return replace(still, text=f"{self._say('link.why', turn)}\n{still.text}")
         return await self._step(turn, under_way)
 
     async def _start(self, turn: Turn) -> Decision:
@@ -245,33 +281,35 @@ class LinkSkill:
 
     async def _step(self, turn: Turn, under_way: LinkingProgress) -> Decision:
         text = turn.message.text
-        if under_way.step == "code" and _says(text, _RESEND):
-            return await self._send(turn, under_way)
-        code = code_in(text) if under_way.step == "code" else None
+        code = (code_in(text) or code_within(text)) if under_way.step == "code" else None
         if code:
             return await self._check_code(turn, under_way, code)
-        key = member_key(text)
+        key = _key_in(text)
         if key:
-            return await self._send(turn, replace(under_way, member=key.value))
+            return await self._send(turn, replace(under_way, member=key.value), "link.code_sent")
+        if _asks_again(text, under_way):
+            return await self._send(turn, under_way, "link.sent_again")
         unread = "link.ask_code" if under_way.step == "code" else "link.ask_again"
         return _ask(self._say(unread, turn), replace(under_way, until=turn.now + _WAIT))
 
-    async def _send(self, turn: Turn, under_way: LinkingProgress) -> Decision:
+    async def _send(self, turn: Turn, under_way: LinkingProgress, phrase: str) -> Decision:
         """Ask for the code, with the effect that sends one if there is such a member. The reply is the same if not."""
-        identity = turn.conversation.identity.id
-        if await self._codes.issued(identity, None, turn.now - DAY) >= self._terms.limits.codes_per_day:
+        issued = await self._codes.issued(turn.conversation.identity.id, None, turn.now - DAY)
+        left = self._terms.limits.codes_per_day - issued
+        if left <= 0:
             return self._end("link.codes_spent", turn)
+        said = self._say(phrase, turn, left=left - 1) if phrase == "link.sent_again" else self._say(phrase, turn)
         # The text travels with the effect: another edition may be active when it is sent.
         minutes = self._terms.limits.code_minutes
         text = turn.edition.phrase("sms.code", turn.language, code=CODE_PLACE, minutes=minutes)
         arguments = {"key": under_way.member, "text": text}
         waiting = replace(under_way, step="code", until=turn.now + _WAIT)
-        return _ask(self._say("link.code_sent", turn), waiting, effects=(Effect(SEND_CODE, arguments),))
+        return _ask(said, waiting, effects=(Effect(SEND_CODE, arguments),))
 
     async def _check_code(self, turn: Turn, under_way: LinkingProgress, code: str) -> Decision:
         kept = await self._codes.current(turn.conversation.identity.id)
         if kept is None or kept.until <= turn.now:
-            return _ask(self._say("link.expired", turn), under_way)
+            return await self._send(turn, under_way, "link.renewed")
         if kept.attempts >= self._terms.limits.attempts:
             return self._end("link.too_many", turn)
         if self._terms.codes.matches(code, kept.id, kept.hash) and kept.member_id is not None:
@@ -306,15 +344,23 @@ class LinkSkill:
 
 def _ask(
     text: str, under_way: LinkingProgress, effects: tuple[Effect, ...] = (), changes: tuple[Change, ...] = ()
-) -> Decision:
+) -> Ask:
     return Ask(text, entry=INTENT, audience=Audience.PRIVATE, slots=under_way.slots(), effects=effects, changes=changes)
 
 
-@cache
-def _commands(words: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(map(folded, words))
+def _says(text: str, words: re.Pattern[str]) -> bool:
+    """Whether a text is one of these sayings, whatever its width, case, script and punctuation."""
+    return len(text) <= LONGEST and words.fullmatch(folded(text)) is not None
 
 
-def _says(text: str, words: tuple[str, ...]) -> bool:
-    """Whether a text is one of these commands, whatever its width, case, script and punctuation."""
-    return folded(text) in _commands(words)
+def _cancels(text: str) -> bool:
+    return cancels(text) or _says(text, _CANCEL)
+
+
+def _asks_again(text: str, under_way: LinkingProgress) -> bool:
+    """Whether the customer, who was sent a code, asks for another."""
+    return under_way.step == "code" and _says(text, _RESEND)
+
+
+def _key_in(text: str) -> MemberKey | None:
+    return member_key(text) or key_within(text)

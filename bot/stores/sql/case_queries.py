@@ -26,6 +26,7 @@ from bot.domain.cases import (
 )
 from bot.domain.decisions import Candidate, Trace
 from bot.domain.messages import (
+    INTERNAL,
     Author,
     Conversation,
     Customer,
@@ -41,6 +42,7 @@ from bot.stores.sql.mapping import CONVERSATION, conversation_of, media_of
 from bot.stores.sql.schema import cases, conversations, customers, events, identities, messages, outbox, staff, traces
 from bot.text.folding import search_variants
 
+_INTERNAL = [kind.value for kind in INTERNAL]
 MOST_IN_TRACES = 20  # entries searched in traces: each is a search through JSON text
 
 _talk = conversations.alias("talk")
@@ -109,6 +111,10 @@ _STEPS = (
     "resent",
     "left",
     "withdrawn",
+    "cancelled",
+    "unlinked",
+    "opted_out",
+    "erased",
     "corrected",
 )
 _preferred = staff.alias("preferred")  # who should take the case first, while they still work cases
@@ -307,7 +313,7 @@ def _transcript(connection: Connection, ids: Sequence[str], outgoing: Iterable[O
     pieces: dict[str, list[OutgoingPart]] = defaultdict(list)
     for piece in outgoing:
         pieces[piece.message_id].append(piece)
-    everything = select(messages).where(messages.c.conversation_id.in_(ids), messages.c.kind != Kind.OUTCOME.value)
+    everything = select(messages).where(messages.c.conversation_id.in_(ids), messages.c.kind.not_in(_INTERNAL))
     return [_transcript_line(row, worst_part(pieces[row.id])) for row in connection.execute(everything)]
 
 

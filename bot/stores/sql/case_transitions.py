@@ -5,19 +5,23 @@ Lock order as everywhere: conversations (by id), case, customer.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, or_, select, update
 
 from bot.desk.transitions import CaseStatus, CaseTransition
 from bot.domain.cases import AuditAction, CaseState, StaffMember
-from bot.domain.messages import Author, Instant, OutboxState, Owner
+from bot.domain.decisions import WITH_AGENT
+from bot.domain.messages import Author, Instant, Kind, OutboxState, Owner
 from bot.domain.turns import Event
 from bot.errors import Stale
-from bot.stores.sql.mapping import EventEntry, add_audit_entry, append_events, lock_conversations
-from bot.stores.sql.schema import cases, conversations, customers, outbox, staff
+from bot.stores.sql.mapping import EventEntry, add_audit_entry, append_events, json_text, lock_conversations
+from bot.stores.sql.schema import cases, conversations, customers, messages, outbox, staff, traces
+from bot.text import truncate
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +66,22 @@ def _conversation_ids(connection: Connection, case_id: str) -> list[str]:
 
 
 def apply_transition(
-    connection: Connection, locked: LockedCase, transition: CaseTransition, by: StaffMember | None
+    connection: Connection, locked: LockedCase, transition: CaseTransition, by: StaffMember | None, logged: str = ""
 ) -> None:
-    """Move the case and its conversations to the new owner, and log it. by: None if a timeout did it."""
+    """Move the case and its conversations to the new owner, and log it. by: None if a timeout or the customer did it.
+
+    logged: the id of a conversation whose turn logs it itself.
+    """
     agent = by.id if by and transition.owner is Owner.AGENT else None
     _move_conversations(connection, locked, transition, agent, by)
+    if transition.ends and by is not None:
+        _let_the_bot_speak(connection, locked, transition)
     _move_case(connection, locked, transition, agent)
     _set_customers_case(connection, locked, transition)
-    log_events(connection, locked, locked.conversations, desk_event(transition.event, by, locked.case.agent))
+    rows = [row for row in locked.conversations if row.id != logged]
+    log_events(connection, locked, rows, desk_event(transition.event, by, locked.case.agent))
     if by is not None:
+        assert transition.event != "cancelled"  # noqa: S101 - by the customer, never by staff
         add_audit_entry(connection, by.id, transition.event, locked.now, locked.case.id)
 
 
@@ -83,6 +94,38 @@ def _move_conversations(
     if transition.owner is Owner.CLOSED:
         values |= {"resolved_at": locked.now, "resolved_by": by.id if by else None}
     connection.execute(update(conversations).where(conversations.c.id.in_(locked.ids)).values(values))
+
+
+_UNANSWERED = 3  # of the customer's last messages, which the bot looks at
+_LOOKED_AT = 30  # lines at the end of a case's conversations
+
+
+def _let_the_bot_speak(connection: Connection, locked: LockedCase, transition: CaseTransition) -> None:
+    """Note in the slots that people are done, and what the customer said since the agent's last words.
+
+    The bot speaks next, in the private conversation in which the customer spoke last.
+    """
+    private = [row for row in locked.conversations if row.thread == ""]
+    if not private:
+        return
+    row = max(private, key=lambda one: one.heard_at)
+    slots = {**json.loads(row.slots), "people_done": transition.state.value, "unanswered": _unanswered(connection, row)}
+    update_conversations(connection, [row.id], {"slots": json_text(slots), "prompt_at": locked.now})
+
+
+def _unanswered(connection: Connection, conversation: Row[Any]) -> list[str]:
+    """What the customer wrote while an agent had the conversation, since the agent's last words; oldest first."""
+    m = messages.c
+    newest = (
+        select(m.author, m.text, traces.c.trace)
+        .outerjoin(traces, traces.c.message_id == m.id)
+        .where(m.conversation_id == conversation.id, m.kind.in_((Kind.TEXT.value, Kind.VOICE.value)))
+        .order_by(m.seq.desc())
+        .limit(_LOOKED_AT)
+    )
+    since = takewhile(lambda line: line.author != Author.AGENT.value, connection.execute(newest).all())
+    asked = [line.text for line in since if line.trace and json.loads(line.trace)["detail"] == WITH_AGENT]
+    return [truncate(text) for text in reversed(asked[:_UNANSWERED])]
 
 
 def _move_case(connection: Connection, locked: LockedCase, transition: CaseTransition, agent: str | None) -> None:

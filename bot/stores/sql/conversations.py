@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, delete, func, insert, select
 
 from bot.domain.messages import (
+    INTERNAL,
     SILENT,
     Author,
     ChatHistory,
@@ -198,7 +199,7 @@ def _identity_ids(connection: Connection, handles: set[tuple[str, str]]) -> dict
 
 PAGE = 100  # lines in one answer
 _MOST_HANDLES = 200  # in one statement
-_UNREADABLE = (Kind.NOTE.value, Kind.OUTCOME.value)
+_UNREADABLE = (Kind.NOTE.value, *(kind.value for kind in INTERNAL))
 _PENDING = OutboxState.PENDING.value
 _CANCELLED = OutboxState.CANCELLED.value
 c, i, m = conversations.c, identities.c, messages.c

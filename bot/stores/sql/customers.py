@@ -230,6 +230,7 @@ def _close(connection: Connection, conversation: Conversation) -> None:
         "case_id": None,
         "slots": "{}",
         "waiting": 0,
+        "prompt_at": 0.0,
         "thread": case((c.thread == "", ""), else_=c.id),
         "version": case((c.id == conversation.id, c.version), else_=c.version + 1),
     }
@@ -291,8 +292,13 @@ def export_customer(connection: Connection, customer_id: str, now: Instant) -> d
     return {table.name: _rows(connection, table, where) for table, where in about.items()}
 
 
-def erase_customer(connection: Connection, customer_id: str, now: Instant, *, anonymise: bool = False) -> int:
-    """Erase or anonymise all identities of the customer; returns how many. Messages without a turn get none."""
+def erase_customer(
+    connection: Connection, customer_id: str, now: Instant, *, anonymise: bool = False, by: str = CONSOLE
+) -> int:
+    """Erase or anonymise all identities of the customer; returns how many. Messages without a turn get none.
+
+    by: who asked for it, in the event log; 'customer' leaves no entry in the audit trail of staff's actions.
+    """
     owned = connection.execute(select(identities).where(identities.c.customer_id == customer_id)).all()
     rows = lock_conversations(
         connection, _ids(connection, conversations, conversations.c.identity_id.in_([i.id for i in owned]))
@@ -302,6 +308,8 @@ def erase_customer(connection: Connection, customer_id: str, now: Instant, *, an
     for row in owned:
         identity = Identity(row.id, customer_id, row.account, row.handle)
         forget(connection, Conversation("", row.account, "", identity), erase=not anonymise, now=now)
+    if by != CONSOLE:
+        return len(owned)  # its turn logs the event
     log_event(connection, list(rows.values()), Event("erased", CONSOLE), now)
     add_audit_entry(connection, CONSOLE, "anonymised" if anonymise else "erased", now, customer_id)
     return len(owned)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, or_, select, update
 
 from bot.batching import Batcher
-from bot.domain.messages import SILENT, Author, Conversation, Cursor, Inbound, Instant, Kind, OutboxState
+from bot.domain.messages import INTERNAL, SILENT, Author, Conversation, Cursor, Inbound, Instant, Kind, OutboxState
 from bot.domain.turns import Accepted, CursorUpdate, Delivered, Event
 from bot.stores.sql.conversations import CHANGED, ConversationDraft, Key, find_threads, key_of, make_threads
 from bot.stores.sql.database import IN_ONE_TRANSACTION, Database
@@ -61,7 +61,7 @@ class _Batch:
         thread.inbound_seq = thread.seq
         thread.event_seq += 1
         self.messages.append(_inbound_row(inbound, id_, thread, self.now))
-        what = Event("received", inbound.kind.value if inbound.kind is Kind.OUTCOME else "customer")
+        what = Event("received", inbound.kind.value if inbound.kind in INTERNAL else "customer")
         entry = EventEntry(thread.id, thread.event_seq, thread.channel, inbound.account, what, thread.case)
         self.entries.append(entry)
         if self.opens_window(thread.conversation, inbound, self.now):
@@ -276,7 +276,7 @@ def _count_waiting(connection: Connection, conversation_id: str, more: int) -> N
 
 
 def _inbound_row(inbound: Inbound, id_: str, thread: ConversationDraft, now: Instant) -> dict[str, Any]:
-    author = Author.SYSTEM if inbound.kind is Kind.OUTCOME else Author.CUSTOMER
+    author = Author.SYSTEM if inbound.kind in INTERNAL else Author.CUSTOMER
     return message_row(id_, thread.id, thread.seq, author, inbound.kind, now) | {
         "text": inbound.text,
         "media": media_text(inbound.media),

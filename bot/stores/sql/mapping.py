@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, insert, select
 
 from bot.access.credentials import normalize_login
-from bot.domain.cases import AuditAction, AuditEntry
+from bot.domain.cases import AuditAction, AuditEntry, CaseState
 from bot.domain.messages import Author, Conversation, Identity, Instant, Kind, Media, Owner, StoredMessage
 from bot.domain.turns import Event
 from bot.stores.sql.database import Database
-from bot.stores.sql.schema import audit, conversations, customers, events, identities, messages, staff
+from bot.stores.sql.schema import audit, cases, conversations, customers, events, identities, messages, staff
 from bot.stores.sql.statements import BulkInsert, InList, Prepared
 from bot.text import new_id
 
@@ -52,6 +52,7 @@ CONVERSATION: Select[Any] = (
         i.verified_until,
         i.silenced_at,
         customers.c.case_id.label("customer_case"),
+        (cases.c.state == CaseState.CLAIMED.value).label("customer_case_claimed"),
         c.seq,
         c.event_seq,
         c.lease,
@@ -59,6 +60,7 @@ CONVERSATION: Select[Any] = (
     )
     .join(identities, i.id == c.identity_id)
     .join(customers, customers.c.id == i.customer_id)
+    .outerjoin(cases, cases.c.id == customers.c.case_id)
 )
 _BY_IDS = CONVERSATION.where(InList(c.id, "ids")).order_by(c.id)
 _SEEN = Prepared(_BY_IDS)
@@ -95,8 +97,8 @@ def conversation_reader(statement: Select[Any]) -> Callable[[Row[Any]], Conversa
     values_of = itemgetter(*(keys.index(column_of.get(name, name)) for name in names))
     of_identity = [{"id": "identity_id"}.get(field.name, field.name) for field in fields(Identity)]
     identity_of = itemgetter(*map(keys.index, of_identity))
-    identity, owner, slots, heard_kind, said = map(
-        names.index, ("identity", "owner", "slots", "heard_kind", "still_waiting_said")
+    identity, owner, slots, heard_kind, said, claimed = map(
+        names.index, ("identity", "owner", "slots", "heard_kind", "still_waiting_said", "customer_case_claimed")
     )
 
     def read(row: Row[Any]) -> Conversation:
@@ -107,6 +109,7 @@ def conversation_reader(statement: Select[Any]) -> Callable[[Row[Any]], Conversa
         values[slots] = json.loads(values[slots]) if values[slots] != "{}" else {}
         values[heard_kind] = Kind(values[heard_kind])
         values[said] = bool(values[said])  # SQLite returns 0 or 1
+        values[claimed] = bool(values[claimed])  # NULL without a case
         return Conversation(*values)
 
     return read

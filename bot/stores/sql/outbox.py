@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, case, exists, or_, select, update
 
-from bot.domain.decisions import Effect
+from bot.domain.decisions import OPTED_OUT, Effect
 from bot.domain.messages import MACHINES, Author, Instant, Outbound, OutboxState, Owner
 from bot.domain.turns import Delivered, DueDelivery, Event, PublicPostGuard
 from bot.stores.sql import mapping
@@ -41,7 +41,7 @@ _EARLIER = exists().where(
         and_(before.c.state == "offered", ~before.c.written, before.c.state_at > bindparam("offers")),
     ),
 )
-_ROW = select(o.id, o.conversation_id, o.seq, o.attempts, o.author, o.text, o.effect, o.answers, o.error)
+_ROW = select(o.id, o.conversation_id, o.message_id, o.seq, o.attempts, o.author, o.text, o.effect, o.answers, o.error)
 _DUE = (
     _ROW.where(OPEN, o.state == "pending", o.due_at <= bindparam("now"), ~_EARLIER)
     .order_by(o.id)
@@ -155,7 +155,18 @@ class SqlOutbox:
 
 def _dues(connection: Connection, rows: Sequence[Any]) -> list[DueDelivery]:
     talks = read_conversations(connection, sorted({row.conversation_id for row in rows}))
-    return [_due(row, talks[row.conversation_id], _answered(connection, row, talks)) for row in rows]
+    return [
+        replace(
+            _due(row, talks[row.conversation_id], _answered(connection, row, talks)),
+            confirms_opt_out=bool(talks[row.conversation_id].silenced_at) and _confirms_opt_out(connection, row),
+        )
+        for row in rows
+    ]
+
+
+def _confirms_opt_out(connection: Connection, row: Any) -> bool:
+    entry = select(messages.c.entry).where(messages.c.id == row.message_id)
+    return connection.execute(entry).scalar() == OPTED_OUT
 
 
 def _answered(connection: Connection, row: Any, talks: Mapping[str, Row[Any]]) -> Mapping[str, str]:

@@ -102,6 +102,7 @@ conversations = Table(
     _instant("resolved_at"),
     Column("resolved_by", String(32)),
     Column("still_waiting_said", Boolean, nullable=False, default=False),
+    _instant("prompt_at"),  # when the bot speaks first if the customer writes nothing; 0: never
     _instant("at"),
     UniqueConstraint("identity_id", "thread"),
 )
@@ -112,6 +113,8 @@ Index(
     postgresql_where=conversations.c.inbound_seq > conversations.c.handled_seq,
 )
 Index("conversations_case", conversations.c.case_id)
+PROMPTED = conversations.c.prompt_at > literal_column("0")
+Index("conversations_prompt", conversations.c.prompt_at, sqlite_where=PROMPTED, postgresql_where=PROMPTED)
 
 messages = Table(
     "messages",

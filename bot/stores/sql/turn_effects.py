@@ -11,14 +11,17 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, update
 
+from bot.desk import transitions
+from bot.domain.cases import CaseState
 from bot.domain.decisions import Change, Effect, Trace
-from bot.domain.messages import Author, Conversation, Instant, Kind, OutboxState, Owner
+from bot.domain.messages import SILENT, Author, Conversation, Instant, Kind, OutboxState, Owner
 from bot.domain.turns import NewCase, Reply, TurnCommit, silences
 from bot.errors import Stale
 from bot.stores.sql import mapping
-from bot.stores.sql.customers import forget, join_member, name_customer, split_off
+from bot.stores.sql.case_transitions import apply_transition, lock_case
+from bot.stores.sql.customers import erase_customer, forget, join_member, name_customer, split_off
 from bot.stores.sql.mapping import json_text, message_row
 from bot.stores.sql.schema import cases, codes, conversations, customers, identities, messages, outbox, traces
 from bot.stores.sql.statements import BulkInsert, insert_new
@@ -164,10 +167,11 @@ def open_case(connection: Connection, turn: TurnCommit, case: NewCase, now: Inst
     return {"case_id": id_, "owner": Owner.QUEUE.value, "agent": None, "still_waiting_said": False}
 
 
-def join_case(connection: Connection, case_id: str, now: Instant) -> dict[str, Any] | None:
-    """The new columns of a conversation that joins an open case; None if the case has ended."""
+def join_case(connection: Connection, case_id: str, *, by_bot: bool, now: Instant) -> dict[str, Any] | None:
+    """The new columns of a conversation that joins an open case. None if the case has ended, or if an agent has
+    claimed it and the bot is about to speak (`by_bot`)."""
     case = connection.execute(select(cases).where(cases.c.id == case_id).with_for_update()).first()
-    if case is None or case.state not in _OWNERS:
+    if case is None or case.state not in _OWNERS or (by_bot and case.state == CaseState.CLAIMED.value):
         return None
     if case.waiting_since == 0:  # the customer waits for an answer again
         connection.execute(update(cases).where(cases.c.id == case_id).values(waiting_since=now))
@@ -199,13 +203,13 @@ def _case_row(id_: str, turn: TurnCommit, case: NewCase, now: Instant) -> dict[s
 def say_in_private(connection: Connection, gathered: TurnRows, turn: TurnCommit, row: Row[Any]) -> None:
     """Write a public turn's private replies into the same identity's private conversation, with the turn's slots.
 
-    No effect while staff own that conversation: they see the public question on the desk.
+    No effect while an agent owns that conversation: they see the public question on the desk.
     """
     replies = [reply for reply in turn.replies if not reply.same_thread]
     if not replies:
         return
     private = _private(connection, gathered, row)
-    if private.owner in (Owner.QUEUE.value, Owner.AGENT.value):
+    if private.owner == Owner.AGENT.value:
         return
     after = {"id": private.id, "seq": private.seq, "waiting": private.waiting}
     for reply in replies:
@@ -218,7 +222,7 @@ def say_in_private(connection: Connection, gathered: TurnRows, turn: TurnCommit,
             seq=after["seq"],
             waiting=after["waiting"],
             slots=json_text(turn.slots),
-            owner=Owner.BOT.value,
+            owner=Owner.QUEUE.value if private.owner == Owner.QUEUE.value else Owner.BOT.value,
             version=conversations.c.version + 1,
         )
     )
@@ -244,7 +248,6 @@ Apply: TypeAlias = Callable[[Connection, Mapping[str, Any], Conversation, Instan
 
 _UNSAID = (OutboxState.PENDING.value, OutboxState.WAITING.value)
 _NOT_STAFF = (Author.BOT.value, Author.SYSTEM.value)
-_NOT_SAID_TO_US = (Kind.OUTCOME, Kind.EVENT, Kind.UNFOLLOW, Kind.OVERHEARD)
 
 
 def apply_change(connection: Connection, change: Change, conversation: Conversation, now: Instant) -> None:
@@ -271,7 +274,10 @@ def _verify_identity(
 
 
 def _unlink(connection: Connection, _: Mapping[str, Any], conversation: Conversation, now: Instant) -> None:
-    """{}: the identity is no member any more; a customer of its own if others of the member remain."""
+    """{}: the identity is no member any more; a customer of its own if others of the member remain. What the bot has
+    not sent yet may tell of the membership: it is cancelled."""
+    mine = select(conversations.c.id).where(conversations.c.identity_id == conversation.identity.id)
+    _cancel_unsaid(connection, mine, now)
     unlinked = {"member_id": None, "verified_until": 0.0}
     connection.execute(update(identities).where(identities.c.id == conversation.identity.id).values(unlinked))
     split_off(connection, conversation.identity.id, now)
@@ -287,23 +293,40 @@ def _silence(connection: Connection, _: Mapping[str, Any], conversation: Convers
     theirs = select(identities.c.id).where(identities.c.customer_id == conversation.identity.customer_id)
     talks = select(conversations.c.id).where(conversations.c.identity_id.in_(theirs))
     connection.execute(update(identities).where(identities.c.id.in_(theirs)).values(silenced_at=now))
+    _cancel_unsaid(connection, talks, now)
+
+
+def _cancel_unsaid(connection: Connection, talks: Select[tuple[str]], now: Instant) -> None:
+    """Cancel what bot and system have not sent yet in these conversations."""
     connection.execute(update(conversations).where(conversations.c.id.in_(talks)).values(waiting=0))
     unsaid = outbox.c.state.in_(_UNSAID) & outbox.c.author.in_(_NOT_STAFF) & outbox.c.effect.is_(None)
     cancelled = update(outbox).where(outbox.c.conversation_id.in_(talks), unsaid)
     connection.execute(cancelled.values(state=OutboxState.CANCELLED.value, state_at=now))
 
 
+def _erase(connection: Connection, _: Mapping[str, Any], conversation: Conversation, now: Instant) -> None:
+    """{}: erase the customer with all identities, as they asked. The caller commits `conversation` itself."""
+    erase_customer(connection, conversation.identity.customer_id, now, by=Author.CUSTOMER.value)
+
+
+def _cancel_case(connection: Connection, _: Mapping[str, Any], conversation: Conversation, now: Instant) -> None:
+    """{}: the customer needs no person any more: their unclaimed case ends. Raises Stale if it is claimed by now."""
+    locked = lock_case(connection, conversation.case_id or conversation.customer_case or "", now)
+    apply_transition(connection, locked, transitions.cancel(locked.status), None, logged=conversation.id)
+
+
 def _raise_priority(
     connection: Connection, arguments: Mapping[str, Any], conversation: Conversation, _: Instant
 ) -> None:
     """{priority, detail}: raise the priority of the conversation's case; never lowers it."""
-    lower = update(cases).where(cases.c.id == conversation.case_id, cases.c.priority < arguments["priority"])
+    case_id = conversation.case_id or conversation.customer_case
+    lower = update(cases).where(cases.c.id == case_id, cases.c.priority < arguments["priority"])
     connection.execute(lower.values(priority=arguments["priority"], detail=arguments["detail"]))
 
 
 def lift_silence(connection: Connection, turn: TurnCommit, row: Row[Any]) -> None:
     """End an opt-out once the customer writes again."""
-    if row.silenced_at and turn.message.kind not in _NOT_SAID_TO_US and not silences(turn.changes):
+    if row.silenced_at and turn.message.kind not in SILENT and not silences(turn.changes):
         theirs = update(identities).where(identities.c.customer_id == row.customer_id)
         connection.execute(theirs.values(silenced_at=0.0))
 
@@ -314,7 +337,11 @@ CHANGES: Mapping[str, Apply] = MappingProxyType(
         "verify_identity": _verify_identity,
         "unlink": _unlink,
         "forget": _forget,
+        "erase": _erase,
+        "cancel_case": _cancel_case,
         "silence": _silence,
         "rank": _raise_priority,
     }
 )
+# Changes after which no reply waits for the customer any more.
+CANCELS_WAITING = frozenset({"forget", "erase", "silence", "unlink"})

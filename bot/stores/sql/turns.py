@@ -24,7 +24,7 @@ from bot.telemetry import timed_calls
 
 # Columns that a turn writes: those it carries over from the row, and those it always sets.
 _CARRIED_OVER = ("owner", "agent", "case_id", "version", "seq", "event_seq", "handled_seq", "slots", "waiting")
-_CHANGED = (*_CARRIED_OVER, "lease", "lease_until", "still_waiting_said")
+_CHANGED = (*_CARRIED_OVER, "lease", "lease_until", "still_waiting_said", "prompt_at")
 _UPDATE = BulkUpdate(conversations, "id", _CHANGED)
 _FETCH = (
     update(outbox)
@@ -45,7 +45,7 @@ _QUEUED = Prepared(
         outbox.c.effect.is_(None),
     )
 )
-_BOTS = (Owner.BOT.value, Owner.CLOSED.value)
+_BOTS = (Owner.BOT.value, Owner.QUEUE.value, Owner.CLOSED.value)  # who owns it where the bot may speak
 
 
 class SqlTurns:
@@ -156,7 +156,7 @@ class SqlTurns:
         say_in_private(connection, gathered, turn, row)
         for change in turn.changes:
             turn_effects.apply_change(connection, change, turn.conversation, gathered.now)
-            after["waiting"] *= change.name not in ("forget", "silence")
+            after["waiting"] *= change.name not in turn_effects.CANCELS_WAITING
         turn_effects.lift_silence(connection, turn, row)
         return ids
 
@@ -180,10 +180,11 @@ def _after(connection: Connection, turn: TurnCommit, row: Row[Any], now: Instant
         "version": row.version + 1,
         "handled_seq": turn.message.seq,
         "still_waiting_said": bool(row.still_waiting_said) or turn.still_waiting_said,
+        "prompt_at": now + turn.prompt_in if turn.prompt_in else 0.0,
     }
     case_columns: dict[str, Any] | None = {}
     if turn.joins_case is not None:
-        case_columns = join_case(connection, turn.joins_case, now)
+        case_columns = join_case(connection, turn.joins_case, by_bot=turn.by_bot, now=now)
     elif turn.case is not None:
         case_columns = open_case(connection, turn, turn.case, now)
     elif turn.owner in (Owner.BOT, Owner.CLOSED):
