@@ -206,14 +206,14 @@ def scratch_storage(
 ) -> Iterator[Storage]:
     """A new database of the configured kind, deleted at the end: a file in `folder`, or a schema on PostgreSQL.
 
-    file: a file in any case. Raises Unavailable.
+    file: a file in any case. Raises SettingError and Unavailable.
     """
     url = deployment.config.database_url
     with ExitStack() as stack:
         if file or make_url(url).get_backend_name() == "sqlite":
             database = Database(f"sqlite:///{folder / 'scratch.sqlite'}", clock)
         else:
-            database = Database(url, clock, stack.enter_context(scratch_schema(url)))
+            database = Database(url, clock, stack.enter_context(scratch_schema(url, deployment.page)))
         storage = stack.enter_context(Storage(deployment, database))
         storage.migrate()
         yield storage

@@ -40,11 +40,11 @@ class Expected(_Part):
 class Turn(_Part):
     """One of: a message (`say`, `kind`), the last one-time code (`code`), a step of staff (`do`), a `wait`."""
 
-    say: str | None = None
-    kind: Literal["text", "voice", "image", "location"] | None = None
+    say: str | None = Field(None, min_length=1)
+    kind: Literal["voice", "image", "location"] | None = None  # without it, a text
     code: Literal[True] | None = None
     do: Step | None = None
-    wait: float | None = Field(None, gt=0, le=90 * 86_400)  # seconds
+    wait: int | None = Field(None, gt=0, le=90 * 86_400)  # seconds
     public: bool | None = None  # on a channel with public posts a message is one, unless this is false
     expect: Expected = Expected()
 
@@ -62,13 +62,19 @@ def _known_channel(name: str) -> str:
     return name
 
 
+def _some_turns(turns: list[Turn]) -> list[Turn]:
+    if not turns:
+        raise InvalidValue("dialogues.no_turns")
+    return turns
+
+
 class Dialogue(_Part):
     """A customer's conversation with the brand."""
 
     name: str
     channel: Annotated[str, AfterValidator(_known_channel)] = "wechat"
     language: Literal["zh", "en"] | None = None  # the customer's, for people who read the file
-    turns: list[Turn] = Field(min_length=1)
+    turns: Annotated[list[Turn], AfterValidator(_some_turns)]
 
 
 def read_dialogues(path: Path) -> list[Dialogue]:
@@ -77,7 +83,7 @@ def read_dialogues(path: Path) -> list[Dialogue]:
         raise SettingError(ConfigProblem.of(path, 0, path.name, "dialogues.too_large", megabytes=LARGEST // 1_000_000))
     page = read_page(path)
     if not isinstance(page.content, list) or not page.content:
-        raise SettingError(page.problem((), "dialogues.none"))
+        raise SettingError(ConfigProblem.of(path, page.line(), path.name, "dialogues.none"))
     dialogues: list[Dialogue] = []
     problems: list[ConfigProblem] = []
     for index, item in enumerate(page.content):

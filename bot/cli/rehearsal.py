@@ -13,6 +13,7 @@ from bot.app.storage import Storage, redis_client
 from bot.channels.fake import FakeChannel
 from bot.config import Deployment
 from bot.domain.messages import SILENT, Conversation, Inbound, Instant, Limits
+from bot.errors import ConfigProblem, SettingError
 from bot.members.verification import RecordingSender
 from bot.pending import PendingResponse
 from bot.ports.channels import Channel, Clock, Closes, HasReplyWindow
@@ -29,7 +30,7 @@ class Heard(NamedTuple):
 
 
 class Rehearsal:
-    """Takes in messages and carries out their turns."""
+    """Takes in messages and runs their turns. sender: records the text messages with one-time codes."""
 
     def __init__(self, yingda: Yingda, sender: RecordingSender) -> None:
         self.yingda = yingda
@@ -39,25 +40,25 @@ class Rehearsal:
         until = asyncio.get_running_loop().time() + TIME_LIMIT
         response = PendingResponse(lambda reply: reply.text.encode(), until)
         reply = await self.yingda.journey.handle(inbound, response)
-        if not isinstance(reply, bytes):
-            return Heard(response.message_id, "")
-        self.yingda.acks.record(response.message_id)
-        return Heard(response.message_id, reply.decode())
+        return Heard(response.message_id, reply.decode() if isinstance(reply, bytes) else "")
 
     async def deliver(self) -> None:
         """Send what is due, and run the turns that follow from it, until nothing is due."""
-        await self.settle()
-        while await self.yingda.delivery.run_once():
-            await self.settle()
-
-    async def sweep(self) -> None:
-        await self.yingda.sweeper.sweep()
-        await self.settle()
-
-    async def settle(self) -> None:
-        """Wait for the turns that are running, and for the record of what was written."""
         await self.yingda.journey.finish(TIME_LIMIT)
         await self.yingda.acks.flush()
+        while await self.yingda.delivery.run_once():
+            await self.yingda.journey.finish(TIME_LIMIT)
+
+
+def account_on(deployment: Deployment, channel: str) -> str:
+    """The first account on a channel. Raises SettingError if there is none."""
+    names = [account.name for account in deployment.config.accounts if account.channel == channel]
+    if not names:
+        kinds = sorted({account.channel for account in deployment.config.accounts}) or ["none"]
+        values = {"channel": channel, "channels": ", ".join(kinds)}
+        path = deployment.page.path
+        raise SettingError(ConfigProblem.of(path, 0, "--channel", "problem.no_account_on_channel", **values))
+    return names[0]
 
 
 @asynccontextmanager
