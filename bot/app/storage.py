@@ -160,7 +160,7 @@ class Storage:
         return await self.database.read(lambda connection: read_turn(connection, message_id))
 
     async def standing(self) -> Standing:
-        """How the only customer of a scratch database stands."""
+        """The case and the link of a scratch database's only customer, as they are now."""
         return await self.database.read(lambda connection: read_standing(connection, self.database.now(connection)))
 
     async def ran_in(self, mode: str) -> bool:

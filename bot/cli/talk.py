@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from bot.app.storage import open_storage
 from bot.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, load_deployment, out, reporting_errors, say
-from bot.cli.dialogues import Dialogue, Turn, read_dialogues
+from bot.cli.dialogues import Dialogue, DialogueTurn, read_dialogues
 from bot.cli.player import Outcome, PlayedDialogue, Player, playing
 from bot.cli.train import publish
 from bot.config import Deployment
@@ -139,14 +139,14 @@ def _converse(player: Player, runner: asyncio.Runner, channel: str, *, quiet: bo
             say("cli.talk.help", channel=channel)
 
 
-def _turn_of(line: str) -> Turn | None:
-    """The turn that a line stands for; None for an empty line and for a command that does not exist."""
+def _turn_of(line: str) -> DialogueTurn | None:
+    """The turn that a line means; None for an empty line and for a command that does not exist."""
     if not line.startswith("/"):
-        return Turn(say=line) if line else None
+        return DialogueTurn(say=line) if line else None
     name, _, value = line[1:].partition(" ")
     try:
         if name == "wait":
-            return Turn.model_validate({"wait": int(value)})
-        return Turn.model_validate({"code": True} if name == "code" else {"do": name})
+            return DialogueTurn.model_validate({"wait": int(value)})
+        return DialogueTurn.model_validate({"code": True} if name == "code" else {"do": name})
     except (ValidationError, ValueError):
         return None

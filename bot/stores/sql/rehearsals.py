@@ -172,7 +172,7 @@ def _further_entries(connection: Connection, conversation_id: str, entry: str) -
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How the only customer of a scratch database stands after a turn."""
+    """The case and the link of a scratch database's only customer."""
 
     case_id: str = ""  # of their open case, the most urgent one if there are two; '' without one
     priority: int = 0  # the case's

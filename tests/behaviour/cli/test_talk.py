@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def test_a_dialogue_that_holds_is_shown_turn_by_turn(trials: Trials) -> None:
     assert ran.exit_code == 0, ran.output
     lines = ran.stdout.splitlines()
     assert lines[:2] == ["✓ a return", "  ✓ say: 怎么退货"]
-    assert lines[2].startswith("    answer 0.") and lines[2].endswith(" return-goods · language: zh")
+    assert re.fullmatch(r"    answer 0\.\d\d return-goods · language: zh", lines[2])
     assert any("申请退货" in line for line in lines)
     assert any("· case: open" in line for line in lines)
     assert lines[-1] == "1 of 1 dialogues hold"
@@ -57,7 +58,7 @@ def test_what_does_not_hold_is_named_with_what_was_expected(trials: Trials) -> N
 
 
 def test_every_key_is_checked(trials: Trials) -> None:
-    never = {"decision": ["quiet"], "entry": ["hello"], "asks": "choice", "offers": ["hello"]}
+    never: dict[str, Any] = {"decision": ["quiet"], "entry": ["hello"], "asks": "choice", "offers": ["hello"]}
     never |= {"not_entry": ["hello", "return-goods"], "case": "ended", "priority": "raised", "public": True}
     never |= {"linked": True, "language": "en", "silent": True}
     (came,) = trials.plays({**RETURN, "expect": never})
@@ -143,7 +144,7 @@ def test_a_conversation_at_the_terminal(trials: Trials) -> None:
 def test_at_the_terminal_the_channel_is_chosen_and_bytes_may_be_odd(trials: Trials) -> None:
     ran = trials.talks("--channel", "twitter", "--json", written="@YunshanTea 怎么退货\n".encode() + b"\xff\n")
     (played,) = json.loads(ran.stdout)["dialogues"]
-    assert [turn["public"] for turn in played["turns"]][0]
+    assert played["turns"][0]["public"]
     assert len(played["turns"]) == 2
     unknown = trials.talks("--channel", "fax", written="hi\n")
     assert (unknown.exit_code, "no account is on fax" in unknown.stderr) == (78, True)
@@ -156,7 +157,14 @@ def test_the_clock_begins_with_the_desk_open_and_moves_only_when_told(trials: Tr
 
 
 def test_an_agent_who_is_silent_loses_the_case_while_time_passes(trials: Trials) -> None:
-    turns = [PERSON, {"do": "claim"}, {"say": "怎么开发票"}, {"wait": 16 * 60}, {"do": "claim"}, {"do": "claim"}]
+    turns: list[dict[str, Any]] = [
+        PERSON,
+        {"do": "claim"},
+        {"say": "怎么开发票"},
+        {"wait": 16 * 60},
+        {"do": "claim"},
+        {"do": "claim"},
+    ]
     came = trials.plays(*turns)
     assert [turn["failed"] for turn in came] == [[], [], [], [], [], ["do"]]
 
@@ -181,8 +189,12 @@ def test_staff_claim_release_resolve_and_hand_back(trials: Trials) -> None:
 
 
 def test_on_x_a_turn_is_a_post_unless_it_says_otherwise(trials: Trials) -> None:
-    turns = [{"say": "@YunshanTea 怎么退货"}, {"say": "@YunshanTea 查积分"}, {"say": "查积分", "public": False}]
-    post, private, message = trials.plays(*turns, channel="twitter")
+    post, private, message = trials.plays(
+        {"say": "@YunshanTea 怎么退货"},
+        {"say": "@YunshanTea 查积分"},
+        {"say": "查积分", "public": False},
+        channel="twitter",
+    )
     assert (post["entry"], post["public"]) == ("return-goods", True)
     assert measure(post["reply"], POST.unit) <= POST.length
     assert (private["public"], "私信" in private["reply"]) == (True, True)
@@ -223,18 +235,21 @@ def test_the_desk_is_open_at_the_beginning_whatever_its_hours(
     assert "第 1 位" in came["reply"]
 
 
-def test_the_accounts_of_the_deployment_are_played_where_it_has_some(
+def test_an_account_of_the_deployment_is_played_by_its_own_rules(
     tmp_path: Path, shipped_edition: tuple[str, bytes]
 ) -> None:
     account = {"name": "ours", "channel": "twitter", "user_id": "4242", "write_first": True, "access_token": "k"}
     account |= {"consumer_key": "k", "consumer_secret": "s" * 20, "access_token_secret": "s" * 20}
-    trials = trials_in(tmp_path, shipped_edition, accounts=[account, {"name": "tea", "channel": "wechat"}])
-    ran = trials.talks(trials.file([{"name": "a", "turns": [RETURN]}]))
-    assert (ran.exit_code, "config.yaml" in ran.stderr) == (78, True)  # as `run` says: that account lacks its keys
-    trials = trials_in(tmp_path / "x", shipped_edition, accounts=[account])
-    (came,) = trials.plays({"say": "@YunshanTea 查积分"}, channel="twitter")
+    (came,) = trials_in(tmp_path, shipped_edition, accounts=[account]).plays({"say": "查积分"}, channel="twitter")
     assert "recipient_id=4242" in came["reply"]
-    assert "会员号" in came["reply"]  # the direct message that this account may send
+    assert "我只在私信里说" in came["reply"]  # the direct message, which this account may write first
+    assert came["public"]
+
+
+def test_an_account_with_wrong_settings_is_reported(tmp_path: Path, shipped_edition: tuple[str, bytes]) -> None:
+    trials = trials_in(tmp_path, shipped_edition, accounts=[{"name": "tea", "channel": "wechat"}])
+    ran = trials.talks(trials.file([{"name": "a", "turns": [RETURN]}]))
+    assert (ran.exit_code, "accounts.0.app_id" in ran.stderr) == (78, True), ran.output
 
 
 # On PostgreSQL the scratch database is a schema.
