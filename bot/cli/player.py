@@ -151,7 +151,7 @@ class Player:
         clock: ScratchClock,
     ) -> None:
         self._deployment, self._scratch, self._rehearsal = deployment, scratch, rehearsal
-        self._channels, self._clock = channels, clock
+        self._channels, self._clock, self._start = channels, clock, clock.at
         self._agent: StaffMember | None = None
 
     async def play(self, dialogue: Dialogue) -> PlayedDialogue:
@@ -165,7 +165,7 @@ class Player:
         self._customer = new_id()
         self._rehearsal.sender.sent.clear()
         self._standing = Standing()
-        self._clock.at = start_of(self._deployment.config)
+        self._clock.at = self._start
         await self._scratch.clear()
 
     async def take(self, turn: DialogueTurn) -> Outcome:
@@ -235,12 +235,12 @@ def start_of(config: Config) -> Instant:
     return datetime.combine(day, _TEN, config.zone).timestamp()
 
 
-def scratch_deployment(deployment: Deployment, folder: Path) -> Deployment:
-    """The deployment with its data in `folder`, an account on each channel, and the desk open when a dialogue starts.
+def scratch_deployment(deployment: Deployment, folder: Path, start: Instant) -> Deployment:
+    """The deployment with its data in `folder`, an account on each channel, and the desk open at `start`.
 
     A channel without an account gets the one of the shipped config.yaml.
     """
-    config, start = deployment.config, start_of(deployment.config)
+    config = deployment.config
     missing = set(CHANNELS) - {account.channel for account in config.accounts}
     shipped = load(SHIPPED / "config.yaml").config.accounts if missing else []
     more = [one.model_copy(update={"name": f"scratch-{one.channel}"}) for one in shipped if one.channel in missing]
@@ -261,7 +261,7 @@ def playing(deployment: Deployment, storage: Storage) -> Iterator[tuple[Player, 
     clock = ScratchClock(start_of(deployment.config))
     with ExitStack() as at_end:
         folder = Path(at_end.enter_context(tempfile.TemporaryDirectory()))
-        staged = scratch_deployment(deployment, folder)
+        staged = scratch_deployment(deployment, folder, clock.at)
         scratch = at_end.enter_context(scratch_storage(staged, folder, clock.now))
         runner = at_end.enter_context(asyncio.Runner())
         opened = AsyncExitStack()

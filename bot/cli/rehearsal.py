@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,6 +12,8 @@ from typing import NamedTuple
 from bot.app.parts import Yingda, assemble
 from bot.app.storage import Storage, redis_client
 from bot.channels.fake import FakeChannel
+from bot.cli.common import say_error
+from bot.cli.train import publish
 from bot.config import Deployment
 from bot.domain.messages import SILENT, Conversation, Inbound, Instant, Limits
 from bot.errors import ConfigProblem, SettingError
@@ -50,6 +53,13 @@ class Rehearsal:
             await self.yingda.journey.finish(TIME_LIMIT)
 
 
+def train_first(deployment: Deployment, storage: Storage) -> None:
+    """Train the knowledge base if it never was. Raises what `publish` raises."""
+    if asyncio.run(storage.editions.active()) == 0:
+        say_error("cli.say.training")
+        publish(deployment, storage)
+
+
 def account_on(deployment: Deployment, channel: str) -> str:
     """The first account on a channel. Raises SettingError if there is none."""
     names = [account.name for account in deployment.config.accounts if account.channel == channel]
@@ -66,6 +76,7 @@ async def rehearsing(
     deployment: Deployment, scratch: Storage, channels: Mapping[str, Channel], clock: Clock | None = None
 ) -> AsyncIterator[Rehearsal]:
     """A process on the scratch database, which must hold an edition; the process closes it."""
+    logging.getLogger("bot.stores.redis").setLevel(logging.ERROR)  # it warns of NO_REDIS
     sender, redis = RecordingSender(), redis_client(NO_REDIS)
     yingda = assemble(deployment, scratch.database, redis, clock=clock, channels=channels, sender=sender)
     try:

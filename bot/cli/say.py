@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,9 +13,8 @@ import typer
 
 from bot.app.storage import Storage, open_storage, scratch_storage
 from bot.channels.fake import FakeChannel
-from bot.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, load_deployment, out, reporting_errors, say
-from bot.cli.rehearsal import account_on, rehearsing
-from bot.cli.train import publish
+from bot.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, load_deployment, out, reporting_errors
+from bot.cli.rehearsal import account_on, rehearsing, train_first
 from bot.config import Deployment
 from bot.domain.messages import Inbound, Kind
 from bot.text import new_id
@@ -41,13 +39,10 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Try one message; nothing is sent or kept. 试说一句话（不会发送，也不会保存）"""
-    logging.getLogger("bot.stores.redis").setLevel(logging.ERROR)  # it warns of NO_REDIS
     with reporting_errors():
         deployment = load_deployment(config)
         with open_storage(deployment) as storage:
-            if asyncio.run(storage.editions.active()) == 0:
-                say("cli.say.training")
-                publish(deployment, storage)
+            train_first(deployment, storage)
             reply = asyncio.run(rehearse(deployment, storage, channel, customer, text))
     if as_json:
         out.print_json(json.dumps(asdict(reply), ensure_ascii=False))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import signal
 import sys
 from collections.abc import Iterator
@@ -22,8 +21,7 @@ from bot.app.storage import open_storage
 from bot.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, load_deployment, out, reporting_errors, say
 from bot.cli.dialogues import Dialogue, DialogueTurn, read_dialogues
 from bot.cli.player import Outcome, PlayedDialogue, Player, playing
-from bot.cli.train import publish
-from bot.config import Deployment
+from bot.cli.rehearsal import train_first
 
 File = Annotated[Path | None, typer.Argument(help="Dialogues; without a file, write yourself. 对话文件")]
 Channel = Annotated[str, typer.Option(help="Where you write, without a file. 自己写时的渠道")]
@@ -36,15 +34,16 @@ def command(
 
     Ends with 1 if something that the file expects does not hold.
     """
-    logging.getLogger("bot.stores.redis").setLevel(logging.ERROR)  # it warns of NO_REDIS
     with reporting_errors(), _ended_like_ctrl_c():
         deployment = load_deployment(config)
         dialogues = read_dialogues(file) if file else None
-        with _player(deployment) as (player, runner):
-            if dialogues is None:
-                played = [_converse(player, runner, channel, quiet=as_json)]
-            else:
-                played = [_played(player, runner, dialogue, quiet=as_json) for dialogue in dialogues]
+        with open_storage(deployment) as storage:
+            train_first(deployment, storage)
+            with playing(deployment, storage) as (player, runner):
+                if dialogues is None:
+                    played = [_converse(player, runner, channel, quiet=as_json)]
+                else:
+                    played = [_played(player, runner, dialogue, quiet=as_json) for dialogue in dialogues]
     held = sum(one.holds for one in played)
     if as_json:
         found = {"held": held, "of": len(played), "dialogues": [one.as_json() for one in played]}
@@ -65,16 +64,6 @@ def _ended_like_ctrl_c() -> Iterator[None]:
     finally:
         for number, handler in zip(endings, before, strict=True):
             signal.signal(number, handler)
-
-
-@contextmanager
-def _player(deployment: Deployment) -> Iterator[tuple[Player, asyncio.Runner]]:
-    with open_storage(deployment) as storage:
-        if asyncio.run(storage.editions.active()) == 0:
-            say("cli.say.training")
-            publish(deployment, storage)
-        with playing(deployment, storage) as opened:
-            yield opened
 
 
 def _played(player: Player, runner: asyncio.Runner, dialogue: Dialogue, *, quiet: bool) -> PlayedDialogue:

@@ -18,6 +18,7 @@ from support.dialogue_trials import Trials, trials_in
 from support.docs_pages import importing
 from support.running_product import eventually
 from support.services import postgres_database
+from support.small_knowledge_base import kiosk
 
 from bot.channels.twitter.channel import POST
 from bot.text import measure
@@ -216,6 +217,12 @@ def test_dialogues_know_nothing_of_each_other(trials: Trials) -> None:
     assert found["held"] == len(many)  # more codes than one member gets in a day
     replies = [played["turns"][0]["reply"] for played in found["dialogues"][::2]]
     assert all("第 1 位" in reply for reply in replies)
+
+
+def test_a_base_that_was_never_trained_is_trained_first(tmp_path: Path) -> None:
+    _, config = kiosk(tmp_path)
+    (came,) = Trials(config).plays({"say": "hello"})  # the JSON is all that is printed on stdout
+    assert came["decision"]
 
 
 def test_nothing_is_left_in_the_deployment(tmp_path: Path, shipped_edition: tuple[str, bytes]) -> None:
