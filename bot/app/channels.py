@@ -21,7 +21,7 @@ CHANNELS = (
     "twitter",
     "webchat",
 )
-FAKE = "fake"  # stands in for a platform in `yingda say` and in tests
+FAKE = "fake"  # stands in for a platform in `yingda say`, `yingda talk` and tests
 NAMES = (*CHANNELS, FAKE)
 
 
@@ -45,7 +45,7 @@ def explain_error(code: str) -> Message:
 
 def public_channels() -> frozenset[str]:
     """The channels on which people write to the brand in public as well as in private."""
-    return frozenset(name for name in NAMES if channel_kind(name).public_posts)
+    return frozenset(name for name in NAMES if channel_kind(name).post)
 
 
 def demo_values(channel: str) -> tuple[str, ...]:

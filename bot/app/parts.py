@@ -112,7 +112,7 @@ def assemble(
     sender: CodeSender | None = None,  # of one-time codes, instead of the configured gateway
     skills: Mapping[str, Skill] = MappingProxyType({}),  # by intent, besides or instead of the built-in ones
 ) -> Yingda:
-    """Build the parts of one process. The keyword arguments are for tests and `yingda say`. Raises SettingError."""
+    """Build the parts of one process. The keyword arguments are for tests and trials. Raises SettingError."""
     config, timings, clock = deployment.config, deployment.config.timings, clock or SystemClock()
     # Names this process as the holder of leases. The random part: a process id is used again after a restart.
     holder = f"{os.getpid()}-{secrets.token_hex(6)}"

@@ -160,7 +160,7 @@ class Storage:
         return await self.database.read(lambda connection: read_turn(connection, message_id))
 
     async def standing(self) -> Standing:
-        """How the only customer of a scratch database stands."""
+        """The case and the link of a scratch database's only customer, as they are now."""
         return await self.database.read(lambda connection: read_standing(connection, self.database.now(connection)))
 
     async def ran_in(self, mode: str) -> bool:
@@ -206,14 +206,14 @@ def scratch_storage(
 ) -> Iterator[Storage]:
     """A new database of the configured kind, deleted at the end: a file in `folder`, or a schema on PostgreSQL.
 
-    file: a file in any case. Raises Unavailable.
+    file: a file in any case. Raises SettingError and Unavailable.
     """
     url = deployment.config.database_url
     with ExitStack() as stack:
         if file or make_url(url).get_backend_name() == "sqlite":
             database = Database(f"sqlite:///{folder / 'scratch.sqlite'}", clock)
         else:
-            database = Database(url, clock, stack.enter_context(scratch_schema(url)))
+            database = Database(url, clock, stack.enter_context(scratch_schema(url, deployment.page)))
         storage = stack.enter_context(Storage(deployment, database))
         storage.migrate()
         yield storage

@@ -37,19 +37,19 @@ class Expected(_Part):
     silent: bool | None = None
 
 
-class Turn(_Part):
+class DialogueTurn(_Part):
     """One of: a message (`say`, `kind`), the last one-time code (`code`), a step of staff (`do`), a `wait`."""
 
-    say: str | None = None
-    kind: Literal["text", "voice", "image", "location"] | None = None
+    say: str | None = Field(None, min_length=1)
+    kind: Literal["voice", "image", "location"] | None = None  # without it, a text
     code: Literal[True] | None = None
     do: Step | None = None
-    wait: float | None = Field(None, gt=0, le=90 * 86_400)  # seconds
+    wait: int | None = Field(None, gt=0, le=90 * 86_400)  # seconds
     public: bool | None = None  # on a channel with public posts a message is one, unless this is false
     expect: Expected = Expected()
 
     @model_validator(mode="after")
-    def _is_one_thing(self) -> Turn:
+    def _is_one_thing(self) -> DialogueTurn:
         message = self.say is not None or self.kind is not None
         if [message, self.code is not None, self.do is not None, self.wait is not None].count(True) != 1:
             raise InvalidValue("dialogues.not_one_thing")
@@ -62,13 +62,19 @@ def _known_channel(name: str) -> str:
     return name
 
 
+def _some_turns(turns: list[DialogueTurn]) -> list[DialogueTurn]:
+    if not turns:
+        raise InvalidValue("dialogues.no_turns")
+    return turns
+
+
 class Dialogue(_Part):
     """A customer's conversation with the brand."""
 
     name: str
     channel: Annotated[str, AfterValidator(_known_channel)] = "wechat"
     language: Literal["zh", "en"] | None = None  # the customer's, for people who read the file
-    turns: list[Turn] = Field(min_length=1)
+    turns: Annotated[list[DialogueTurn], AfterValidator(_some_turns)]
 
 
 def read_dialogues(path: Path) -> list[Dialogue]:
@@ -77,7 +83,7 @@ def read_dialogues(path: Path) -> list[Dialogue]:
         raise SettingError(ConfigProblem.of(path, 0, path.name, "dialogues.too_large", megabytes=LARGEST // 1_000_000))
     page = read_page(path)
     if not isinstance(page.content, list) or not page.content:
-        raise SettingError(page.problem((), "dialogues.none"))
+        raise SettingError(ConfigProblem.of(path, page.line(), path.name, "dialogues.none"))
     dialogues: list[Dialogue] = []
     problems: list[ConfigProblem] = []
     for index, item in enumerate(page.content):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,8 +12,11 @@ from typing import NamedTuple
 from bot.app.parts import Yingda, assemble
 from bot.app.storage import Storage, redis_client
 from bot.channels.fake import FakeChannel
+from bot.cli.common import say_error
+from bot.cli.train import publish
 from bot.config import Deployment
 from bot.domain.messages import SILENT, Conversation, Inbound, Instant, Limits
+from bot.errors import ConfigProblem, SettingError
 from bot.members.verification import RecordingSender
 from bot.pending import PendingResponse
 from bot.ports.channels import Channel, Clock, Closes, HasReplyWindow
@@ -29,7 +33,7 @@ class Heard(NamedTuple):
 
 
 class Rehearsal:
-    """Takes in messages and carries out their turns."""
+    """Takes in messages and runs their turns. sender: records the text messages with one-time codes."""
 
     def __init__(self, yingda: Yingda, sender: RecordingSender) -> None:
         self.yingda = yingda
@@ -39,25 +43,32 @@ class Rehearsal:
         until = asyncio.get_running_loop().time() + TIME_LIMIT
         response = PendingResponse(lambda reply: reply.text.encode(), until)
         reply = await self.yingda.journey.handle(inbound, response)
-        if not isinstance(reply, bytes):
-            return Heard(response.message_id, "")
-        self.yingda.acks.record(response.message_id)
-        return Heard(response.message_id, reply.decode())
+        return Heard(response.message_id, reply.decode() if isinstance(reply, bytes) else "")
 
     async def deliver(self) -> None:
         """Send what is due, and run the turns that follow from it, until nothing is due."""
-        await self.settle()
-        while await self.yingda.delivery.run_once():
-            await self.settle()
-
-    async def sweep(self) -> None:
-        await self.yingda.sweeper.sweep()
-        await self.settle()
-
-    async def settle(self) -> None:
-        """Wait for the turns that are running, and for the record of what was written."""
         await self.yingda.journey.finish(TIME_LIMIT)
         await self.yingda.acks.flush()
+        while await self.yingda.delivery.run_once():
+            await self.yingda.journey.finish(TIME_LIMIT)
+
+
+def train_first(deployment: Deployment, storage: Storage) -> None:
+    """Train the knowledge base if it never was. Raises what `publish` raises."""
+    if asyncio.run(storage.editions.active()) == 0:
+        say_error("cli.say.training")
+        publish(deployment, storage)
+
+
+def account_on(deployment: Deployment, channel: str) -> str:
+    """The first account on a channel. Raises SettingError if there is none."""
+    names = [account.name for account in deployment.config.accounts if account.channel == channel]
+    if not names:
+        kinds = sorted({account.channel for account in deployment.config.accounts}) or ["none"]
+        values = {"channel": channel, "channels": ", ".join(kinds)}
+        path = deployment.page.path
+        raise SettingError(ConfigProblem.of(path, 0, "--channel", "problem.no_account_on_channel", **values))
+    return names[0]
 
 
 @asynccontextmanager
@@ -65,6 +76,7 @@ async def rehearsing(
     deployment: Deployment, scratch: Storage, channels: Mapping[str, Channel], clock: Clock | None = None
 ) -> AsyncIterator[Rehearsal]:
     """A process on the scratch database, which must hold an edition; the process closes it."""
+    logging.getLogger("bot.stores.redis").setLevel(logging.ERROR)  # it warns of NO_REDIS
     sender, redis = RecordingSender(), redis_client(NO_REDIS)
     yingda = assemble(deployment, scratch.database, redis, clock=clock, channels=channels, sender=sender)
     try:

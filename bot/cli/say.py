@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,12 +13,10 @@ import typer
 
 from bot.app.storage import Storage, open_storage, scratch_storage
 from bot.channels.fake import FakeChannel
-from bot.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, load_deployment, out, reporting_errors, say
-from bot.cli.rehearsal import rehearsing
-from bot.cli.train import publish
+from bot.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, load_deployment, out, reporting_errors
+from bot.cli.rehearsal import account_on, rehearsing, train_first
 from bot.config import Deployment
 from bot.domain.messages import Inbound, Kind
-from bot.errors import ConfigProblem, SettingError
 from bot.text import new_id
 
 
@@ -42,13 +39,10 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Try one message; nothing is sent or kept. 试说一句话（不会发送，也不会保存）"""
-    logging.getLogger("bot.stores.redis").setLevel(logging.ERROR)  # it warns of NO_REDIS
     with reporting_errors():
         deployment = load_deployment(config)
         with open_storage(deployment) as storage:
-            if asyncio.run(storage.editions.active()) == 0:
-                say("cli.say.training")
-                publish(deployment, storage)
+            train_first(deployment, storage)
             reply = asyncio.run(rehearse(deployment, storage, channel, customer, text))
     if as_json:
         out.print_json(json.dumps(asdict(reply), ensure_ascii=False))
@@ -60,7 +54,7 @@ def command(
 
 async def rehearse(deployment: Deployment, storage: Storage, channel: str, customer: str, text: str) -> RehearsedReply:
     """Run the message's turn on a copy of what the database holds about this customer. customer: their handle."""
-    account = _account_on(deployment, channel)
+    account = account_on(deployment, channel)
     with tempfile.TemporaryDirectory() as folder, scratch_storage(deployment, Path(folder), file=True) as scratch:
         await storage.copy_edition(scratch)
         await storage.copy_customer(account, customer, scratch)
@@ -68,14 +62,3 @@ async def rehearse(deployment: Deployment, storage: Storage, channel: str, custo
             heard = await rehearsal.hear(Inbound(account, customer, new_id(), Kind.TEXT, text))
             turn = await scratch.turn(heard.message_id)
     return RehearsedReply(turn.decision, turn.confidence, "".join(turn.entries[:1]), heard.response, turn.reason)
-
-
-def _account_on(deployment: Deployment, channel: str) -> str:
-    """The first account on a channel. Raises SettingError if there is none."""
-    names = [account.name for account in deployment.config.accounts if account.channel == channel]
-    if not names:
-        kinds = sorted({account.channel for account in deployment.config.accounts}) or ["none"]
-        values = {"channel": channel, "channels": ", ".join(kinds)}
-        path = deployment.page.path
-        raise SettingError(ConfigProblem.of(path, 0, "--channel", "problem.no_account_on_channel", **values))
-    return names[0]

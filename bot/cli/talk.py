@@ -1,102 +1,141 @@
-"""`yingda talk`: play dialogues through the real journey, on a scratch database and a clock of its own."""
+"""`yingda talk`: try conversations with the real journey, on a scratch database and a clock of its own.
+
+Dialogues of a file are played and checked. Without a file, a person writes them at the terminal. Nothing is sent.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import logging
-import tempfile
-from dataclasses import dataclass
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
-from bot.app.storage import open_storage, scratch_storage
+from bot.app.storage import open_storage
 from bot.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, load_deployment, out, reporting_errors, say
-from bot.cli.dialogues import Dialogue, Turn, read_dialogues
-from bot.cli.player import Outcome, ScratchClock, failures, playing, scratch_deployment
-from bot.cli.train import publish
-from bot.config import Deployment
+from bot.cli.dialogues import Dialogue, DialogueTurn, read_dialogues
+from bot.cli.player import Outcome, PlayedDialogue, Player, playing
+from bot.cli.rehearsal import train_first
 
-File = Annotated[Path, typer.Argument(help="A file of dialogues. 对话文件")]
-
-
-@dataclass(frozen=True, slots=True)
-class PlayedTurn:
-    turn: Turn
-    came: Outcome
-    failed: list[str]
-
-    def as_json(self) -> dict[str, Any]:
-        asked = self.turn.model_dump(include={"say", "kind", "code", "do", "wait", "public"}, exclude_none=True)
-        came, record = self.came, self.came.record
-        return asked | {
-            "decision": record.decision,
-            "confidence": record.confidence,
-            "entry": "".join(came.served[:1]),
-            "offers": list(record.choices),
-            "reply": came.reply,
-            "case": came.case,
-            "priority": came.priority,
-            "linked": came.standing.linked,
-            "public": came.public,
-            "language": came.language,
-            "holds": not self.failed,
-            "failed": self.failed,
-        }
+File = Annotated[Path | None, typer.Argument(help="Dialogues; without a file, write yourself. 对话文件")]
+Channel = Annotated[str, typer.Option(help="Where you write, without a file. 自己写时的渠道")]
 
 
-@dataclass(frozen=True, slots=True)
-class PlayedDialogue:
-    name: str
-    turns: list[PlayedTurn]
+def command(
+    file: File = None, channel: Channel = "wechat", config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False
+) -> None:
+    """Try whole conversations; nothing is sent or kept. 试演整段对话（不会发送，也不会保存）
 
-    @property
-    def holds(self) -> bool:
-        return not any(turn.failed for turn in self.turns)
-
-    def as_json(self) -> dict[str, Any]:
-        return {"name": self.name, "holds": self.holds, "turns": [turn.as_json() for turn in self.turns]}
-
-
-def command(file: File, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Play the dialogues of a file and tell which hold; nothing is sent or kept. 试演对话文件，核对每一句"""
-    logging.getLogger("bot.stores.redis").setLevel(logging.ERROR)  # it warns of NO_REDIS
-    with reporting_errors():
-        deployment, dialogues = load_deployment(config), read_dialogues(file)
-        played = play(deployment, dialogues)
+    Ends with 1 if something that the file expects does not hold.
+    """
+    with reporting_errors(), _ended_like_ctrl_c():
+        deployment = load_deployment(config)
+        dialogues = read_dialogues(file) if file else None
+        with open_storage(deployment) as storage:
+            train_first(deployment, storage)
+            with playing(deployment, storage) as (player, runner):
+                if dialogues is None:
+                    played = [_converse(player, runner, channel, quiet=as_json)]
+                else:
+                    played = [_played(player, runner, dialogue, quiet=as_json) for dialogue in dialogues]
     held = sum(one.holds for one in played)
     if as_json:
-        result = {"held": held, "of": len(played), "dialogues": [one.as_json() for one in played]}
-        out.print_json(json.dumps(result, ensure_ascii=False))
-    else:
-        for one in played:
-            out.print("✓" if one.holds else "✗", one.name, markup=False)
-    if held < len(played):
+        found = {"held": held, "of": len(played), "dialogues": [one.as_json() for one in played]}
+        out.print_json(json.dumps(found, ensure_ascii=False))
+    elif file:
+        say("cli.talk.held", held=held, of=len(played))
+    if file and held < len(played):
         raise typer.Exit(1)
 
 
-def play(deployment: Deployment, dialogues: list[Dialogue]) -> list[PlayedDialogue]:
-    clock = ScratchClock()
-    with tempfile.TemporaryDirectory() as folder, open_storage(deployment) as storage:
-        if asyncio.run(storage.editions.active()) == 0:
-            say("cli.say.training")
-            publish(deployment, storage)
-        staged = scratch_deployment(deployment, Path(folder))
-        with scratch_storage(staged, Path(folder), clock.now) as scratch:
-            asyncio.run(storage.copy_edition(scratch))
+@contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Let what would end the process at once interrupt it, so that the scratch database is deleted."""
+    endings = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT)) for number in endings]
+    try:
+        yield
+    finally:
+        for number, handler in zip(endings, before, strict=True):
+            signal.signal(number, handler)
 
-            async def all_of_it() -> list[PlayedDialogue]:
-                played = []
-                async with playing(staged, scratch, clock) as player:
-                    for dialogue in dialogues:
-                        await player.begin(dialogue.channel)
-                        turns = []
-                        for turn in dialogue.turns:
-                            came = await player.play(turn)
-                            turns.append(PlayedTurn(turn, came, failures(turn.expect, came)))
-                        played.append(PlayedDialogue(dialogue.name, turns))
-                return played
 
-            return asyncio.run(all_of_it())
+def _played(player: Player, runner: asyncio.Runner, dialogue: Dialogue, *, quiet: bool) -> PlayedDialogue:
+    played = runner.run(player.play(dialogue))
+    if not quiet:
+        out.print(f"{'✓' if played.holds else '✗'} {played.name}", markup=False)
+        for turn in played.turns:
+            written = turn.turn.model_dump(exclude={"public", "expect"}, exclude_none=True)
+            shown = ", ".join(f"{key}: {_as_written(value)}" for key, value in written.items())
+            out.print(f"  {'✗' if turn.failed else '✓'} {shown}", markup=False)
+            _show(turn, " " * 4)
+    return played
+
+
+def _show(came: Outcome, margin: str) -> None:
+    """Print what came of a turn, what was said, and what was expected instead."""
+    record, known = came.record, came.standing
+    decided = [record.decision, "" if record.confidence is None else f"{record.confidence:.2f}"]
+    facts = {
+        "case": came.case if came.case != "none" else "",
+        "priority": came.priority if known.priority > 0 else "",
+        "linked": "true" if known.linked else "",
+        "public": "true" if came.public else "",
+        "language": came.language,
+    }
+    first = " ".join(filter(None, [*decided, ", ".join(record.choices or record.entries)]))
+    line = " · ".join(filter(None, [first, *(f"{key}: {value}" for key, value in facts.items() if value)]))
+    for text in filter(None, [line, *came.reply.splitlines()]):
+        out.print(margin + text, markup=False)
+    if came.impossible:
+        say(f"cli.talk.impossible.{came.impossible}", margin=margin)
+    expected = came.turn.expect.model_dump()
+    for key in came.failed:
+        if key in expected:
+            say("cli.talk.expected", margin=margin, name=key, value=_as_written(expected[key]))
+
+
+def _as_written(value: object) -> str:
+    """A value of a dialogue as its file has it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False).replace('"', "")
+
+
+def _converse(player: Player, runner: asyncio.Runner, channel: str, *, quiet: bool) -> PlayedDialogue:
+    """Play what a person writes, until the end of the input. Raises SettingError if no account is on the channel."""
+    runner.run(player.begin(channel))
+    at_terminal = sys.stdin.isatty()
+    if at_terminal:
+        say("cli.talk.help", channel=channel)
+    turns: list[Outcome] = []
+    while True:
+        if at_terminal:
+            out.print("> ", end="")
+        line = sys.stdin.buffer.readline().decode(errors="replace")
+        if not line:
+            return PlayedDialogue("", turns)
+        turn = _turn_of(line.strip())
+        if turn is not None:
+            turns.append(runner.run(player.take(turn)))
+            if not quiet:
+                _show(turns[-1], "")
+        elif line.strip():
+            say("cli.talk.help", channel=channel)
+
+
+def _turn_of(line: str) -> DialogueTurn | None:
+    """The turn that a line means; None for an empty line and for a command that does not exist."""
+    if not line.startswith("/"):
+        return DialogueTurn(say=line) if line else None
+    name, _, value = line[1:].partition(" ")
+    try:
+        if name == "wait":
+            return DialogueTurn.model_validate({"wait": int(value)})
+        return DialogueTurn.model_validate({"code": True} if name == "code" else {"do": name})
+    except (ValidationError, ValueError):
+        return None

@@ -202,8 +202,8 @@ class ChannelKind:
     examine: Callable[[AccountView, Any], Awaitable[list[Finding]]] | None = None  # the account's checks in the doctor
     # What was wrong and what to do, by the codes of `Refused` that wrong settings cause.
     refusals: Mapping[str, tuple[Message, Message]] = field(default_factory=dict)
-    public_posts: bool = False  # people also write to the brand in public
-    # How such a post arrives: from the account's name, its author, the thread, the words and the time.
+    # If people also write to the brand in public: how such a post arrives, from the account's name, the author, the
+    # thread, the text and the time.
     post: Callable[[str, str, str, str, Instant], Inbound | None] | None = None
     demo_only: bool = False  # it does not verify who writes
     demo_values: tuple[str, ...] = ()  # prefixes of the shipped configuration's ids, which live mode refuses

@@ -1,4 +1,4 @@
-"""The fake channel: JSON in, sent messages kept in memory. For `yingda say` and for tests.
+"""The fake channel: JSON in, sent messages kept in memory. For `yingda say`, `yingda talk` and tests.
 
 A request is `{"from": "alice", "text": "hello", "id": "1", "thread": ""}`, the answer `{"text": ...}`. It offers what
 WeChat lacks: public threads, and sends that fail on demand.

@@ -22,7 +22,6 @@ CHANNEL = ChannelKind(
     explain=explain,
     examine=examine,
     refusals=REFUSALS,
-    public_posts=True,
     post=mention,
     # The user_id in the shipped config.yaml, which live mode refuses.
     demo_values=("1600000000000000001",),

@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, select
+from sqlalchemy import ColumnElement, Connection, Table, delete, select, text
 from sqlalchemy.schema import CreateSchema, DropSchema
 
 from bot.desk.transitions import OPEN
 from bot.domain.messages import Instant
+from bot.errors import SettingError
 from bot.stores.sql.case_queries import trace_of
 from bot.stores.sql.database import Database
 from bot.stores.sql.schema import (
@@ -36,16 +37,30 @@ from bot.stores.sql.schema import (
     traces,
 )
 from bot.text import new_id
+from bot.yaml_files import SourceFile
 
 _KEPT = frozenset({parts, editions, edition_parts, active_edition, staff})  # between two dialogues
 
 
+_RIGHTS = text("""
+    SELECT quote_ident(current_user) AS who, quote_ident(current_database()) AS base,
+        has_database_privilege(current_database(), 'CREATE') AS makes_schemas
+""")
+
+
 @contextmanager
-def scratch_schema(url: str) -> Iterator[str]:
-    """The name of a new schema in a PostgreSQL database; it is dropped at the end. Raises Unavailable."""
+def scratch_schema(url: str, page: SourceFile) -> Iterator[str]:
+    """The name of a new schema in a PostgreSQL database; it is dropped at the end.
+
+    Raises SettingError for a user who may not make one, with the line of `page`, which is config.yaml; and Unavailable.
+    """
     name = f"yingda_{new_id()}"
     database = Database(url)
     try:
+        rights = database.read_here(lambda connection: connection.execute(_RIGHTS).one())
+        if not rights.makes_schemas:
+            grant = f"GRANT CREATE ON DATABASE {rights.base} TO {rights.who};"
+            raise SettingError(page.problem(("database",), "storage.no_schemas", user=rights.who, statement=grant))
         database.write_here(lambda connection: connection.execute(CreateSchema(name)))
         yield name
     finally:
@@ -157,15 +172,17 @@ def _further_entries(connection: Connection, conversation_id: str, entry: str) -
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How the only customer of a scratch database stands after a turn."""
+    """The case and the link of a scratch database's only customer."""
 
-    case_id: str = ""  # of their open case; '' without one
+    case_id: str = ""  # of their open case, the most urgent one if there are two; '' without one
     priority: int = 0  # the case's
     linked: bool = False  # they are a verified member
 
 
 def read_standing(connection: Connection, now: Instant) -> Standing:
-    open_case = connection.execute(select(cases).where(cases.c.state.in_([state.value for state in OPEN]))).first()
+    is_open = cases.c.state.in_([state.value for state in OPEN])
+    first = select(cases).where(is_open).order_by(cases.c.priority.desc(), cases.c.id.desc())
+    open_case = connection.execute(first).first()
     verified = (identities.c.member_id.is_not(None), identities.c.verified_until > now)
     linked = connection.execute(select(identities.c.id).where(*verified)).first() is not None
     return Standing(open_case.id, open_case.priority, linked) if open_case else Standing(linked=linked)
