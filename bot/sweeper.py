@@ -1,4 +1,6 @@
-"""Finishes what was abandoned: messages whose process died, unclaimed offers, cases whose agent is silent, old rows."""
+"""Finishes what was abandoned: messages whose process died, unclaimed offers, cases whose agent is silent, old rows.
+Customers whose answer is late hear so.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +29,12 @@ class AgentReleases(Protocol):
         ...
 
 
+class CorrectsWaits(Protocol):
+    async def say_due(self) -> list[str]:
+        """Tell customers whose wait is longer than was said. Returns the ids of their cases. Raises Unavailable."""
+        ...
+
+
 class AbandonedDeliveries(Protocol):
     async def settle_abandoned(self, offered_age: float, sending_age: float) -> None:
         """Settle outbox rows that were offered or in sending so many seconds ago, without a result since."""
@@ -51,16 +59,17 @@ class Sweeper:
         *,
         inbox: Inbox,
         cases: AgentReleases,
+        waits: CorrectsWaits,
         retention: RetentionStore,
         deliveries: AbandonedDeliveries,
         clock: Clock,
         timings: SweepTimings,
         resume: Callable[[str], Awaitable[None]],  # runs the turns of a conversation whose lease is ours
-        notify_released: Callable[[str], None],  # called with the id of each case that went back to the queue
+        notify_desk: Callable[[str], None],  # called with the id of each case that a sweep has changed
     ) -> None:
         self._inbox, self._cases, self._retention, self._deliveries = inbox, cases, retention, deliveries
         self._clock, self._timings = clock, timings
-        self._resume, self._notify_released = resume, notify_released
+        self._waits, self._resume, self._notify_desk = waits, resume, notify_desk
         self._purged_at = 0.0
 
     async def run(self, leases: Leases) -> None:
@@ -82,7 +91,9 @@ class Sweeper:
         await self._deliveries.settle_abandoned(self._timings.offer_timeout, self._timings.send_timeout)
         await self._resume_conversations()
         for case_id in await self._cases.release_silent(self._clock.now() - self._timings.agent_timeout):
-            self._notify_released(case_id)
+            self._notify_desk(case_id)
+        for case_id in await self._waits.say_due():
+            self._notify_desk(case_id)
         await self._purge()
 
     async def _resume_conversations(self) -> None:
