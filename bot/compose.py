@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from bot.desk.queue import HandoffPhrases
+from bot.desk.queue import HandoffNotice, HandoffPhrases
 from bot.domain.decisions import Answer, Ask, Change, Decision, HandOff, Quiet
 from bot.domain.messages import NOWHERE, Audience, Author, Conversation, Limits, OutboxState, Owner, Reason
 from bot.domain.turns import ClaimedMessage, Event, NewCase, PublicPostGuard, QueuedReply, Reply, TurnCommit, silences
@@ -39,7 +39,7 @@ class DeliveryContext:
     response_open: bool  # a response is claimed for this turn
     queued: Sequence[QueuedReply] = ()  # earlier replies that can travel in it, oldest first
     posted: Collection[str] = ()  # texts posted in public too recently to be posted again
-    system_words: str | None = None  # the notice about the handoff (HandoffPhrases); None without one
+    notice: HandoffNotice | None = None  # about the handoff
 
 
 class ComposedTurn(NamedTuple):
@@ -66,27 +66,28 @@ class ContextReader:
     async def read(self, claimed: ClaimedMessage, result: DecisionResult, *, response_open: bool) -> DeliveryContext:
         """Most turns need no query. Raises Unavailable."""
         conversation, limits = claimed.conversation, self.limits(claimed.conversation)
-        words = await self._system_words(claimed, result)
+        notice = await self._notice(claimed, result)
         earlier = response_open and (conversation.waiting or claimed.replies_ahead)
         queued = await self._turns.waiting_replies(conversation.id) if earlier else ()
         same_after = limits.posting_rules.same_after
-        texts = public_texts(claimed, result, limits, words) if same_after else ()
+        texts = public_texts(claimed, result, limits, notice) if same_after else ()
         posted = await self._turns.recently_posted(conversation.account, texts, same_after) if texts else ()
-        return DeliveryContext(limits, response_open, queued, posted, words)
+        return DeliveryContext(limits, response_open, queued, posted, notice)
 
-    async def _system_words(self, claimed: ClaimedMessage, result: DecisionResult) -> str | None:
-        """The notice when a case opens, or when the customer writes again while waiting for an agent. None for the
-        author of an overheard post, who did not speak to us."""
+    async def _notice(self, claimed: ClaimedMessage, result: DecisionResult) -> HandoffNotice | None:
+        """The notice when a case opens, or when the customer writes again in private while waiting for an agent. None
+        for the author of an overheard post, who did not speak to us."""
         conversation, decision, now = claimed.conversation, result.decision, self._clock.now()
         if conversation.overheard:
             return None
+        words = result.edition, result.language
         if isinstance(decision, HandOff):
-            position = await self._turns.queue_length(decision.priority) + 1
-            return self._phrases.opening(result.edition, result.language, position, now)
+            queue = await self._turns.queue(decision.priority, self._phrases.counts_since(now))
+            return self._phrases.opening(*words, queue, now, public=conversation.public)
         asks = bool(claimed.message.text.strip()) and isinstance(decision, Quiet) and decision.why == WITH_A_PERSON.why
-        if asks and conversation.in_queue and not conversation.still_waiting_said:
-            position = await self._turns.queue_length()
-            return self._phrases.still_waiting(result.edition, result.language, position, now)
+        waits = asks and conversation.in_queue and not conversation.public and not conversation.still_waiting_said
+        if waits and (case_id := conversation.case_id or conversation.customer_case):
+            return self._phrases.still_waiting(*words, await self._turns.place(case_id), now)
         return None
 
 
@@ -106,11 +107,11 @@ def compose(claimed: ClaimedMessage, result: DecisionResult, context: DeliveryCo
         effects=decision.effects,
         changes=decision.changes,
         events=tuple(_events(claimed, result)),
-        case=_case(claimed, result),
+        case=_case(claimed, result, context.notice),
         prompt_in=decision.prompt_in,
         joins_case=conversation.customer_case if _joins(claimed, result) else None,
         fetched=divided.fetched,
-        still_waiting_said=isinstance(decision, Quiet) and context.system_words is not None,
+        still_waiting_said=isinstance(decision, Quiet) and context.notice is not None,
         releases_waiting=bool(conversation.waiting) and context.limits.active and conversation.owner is not Owner.AGENT,
         post_guard=_guard(claimed, context, replies),
     )
@@ -158,24 +159,43 @@ def _forgets(changes: Sequence[Change]) -> bool:
 
 
 def public_texts(
-    claimed: ClaimedMessage, result: DecisionResult, limits: Limits, system_words: str | None
+    claimed: ClaimedMessage, result: DecisionResult, limits: Limits, notice: HandoffNotice | None
 ) -> tuple[str, ...]:
     """All texts that this turn could post in a public thread, best first.
 
     First the wordings of its reply, if it may be public and as far as they fit; then those of "we answer privately".
     """
-    reply = _reply(result, system_words)
-    if reply is None or not claimed.conversation.public:
+    wordings = _wordings(result, notice)
+    if not wordings or not claimed.conversation.public:
         return ()
-    private = isinstance(result.decision, Answer | Ask) and result.decision.audience is Audience.PRIVATE
-    wordings = [] if private else _wordings(reply, result)
-    short = [wording for wording in wordings if measure(wording, limits.unit) <= limits.length]
-    answers = _rotated(short, claimed) if limits.posting_rules.same_after else short
-    return (*answers, *_invitations(claimed, result, limits))
+    return (*_public_wordings(wordings, claimed, result, limits), *_invitations(claimed, result, limits))
 
 
-def _wordings(reply: Reply, result: DecisionResult) -> list[str]:
-    return [reply.text, *(result.decision.variants if isinstance(result.decision, Answer) else ())]
+def _public_wordings(wordings: list[str], claimed: ClaimedMessage, result: DecisionResult, limits: Limits) -> list[str]:
+    """The wordings that may be public and fit, best first; of a notice about a handoff one more, with the customer's
+    name: "we answer privately" would not be true of it."""
+    decision = result.decision
+    if isinstance(decision, Answer | Ask) and decision.audience is Audience.PRIVATE:
+        return []
+    short = [wording for wording in wordings if _fits([wording], limits.length, limits.unit)]
+    if not limits.posting_rules.same_after:
+        return short
+    rotated = _rotated(short, claimed)
+    if not isinstance(decision, HandOff):
+        return rotated
+    return [wording for wording in _with_name(rotated, claimed) if _fits([wording], limits.length, limits.unit)]
+
+
+def _wordings(result: DecisionResult, notice: HandoffNotice | None) -> list[str]:
+    """All wordings of what the turn says: the notice about the handoff, after an editor's words if the decision has
+    some; else the bot's answer. Empty if it says nothing."""
+    decision = result.decision
+    if notice is not None:
+        first = f"{decision.text}\n\n" if isinstance(decision, HandOff) and decision.text else ""
+        return [first + wording for wording in notice.wordings]
+    if isinstance(decision, Answer):
+        return [decision.text, *decision.variants]
+    return [decision.text] if isinstance(decision, Ask) else []
 
 
 def _rotated(wordings: list[str], claimed: ClaimedMessage) -> list[str]:
@@ -186,19 +206,22 @@ def _rotated(wordings: list[str], claimed: ClaimedMessage) -> list[str]:
 
 
 def _invitations(claimed: ClaimedMessage, result: DecisionResult, limits: Limits) -> list[str]:
-    """The wordings of "we answer privately", with the link to where the customer can write to us, if there is one. The
-    last mentions the customer by name, so that it is new in any case."""
+    """The wordings of "we answer privately", with the link to where the customer can write to us, if there is one."""
     if not limits.posting_rules.link:
         return [result.edition.phrase("private.moved", result.language)]
     phrase = result.edition.phrase("private.invited", result.language, link=limits.posting_rules.link)
-    wordings = _rotated([line for line in phrase.splitlines() if line.strip()], claimed)
+    return _with_name(_rotated([line for line in phrase.splitlines() if line.strip()], claimed), claimed)
+
+
+def _with_name(wordings: list[str], claimed: ClaimedMessage) -> list[str]:
+    """The wordings, and a last one that mentions the customer by name, so that it is new in any case."""
     name = claimed.message.data.get("username", "")
-    return [*wordings, f"@{name} {wordings[0]}"] if name else wordings
+    return [*wordings, f"@{name} {wordings[0]}"] if name and wordings else wordings
 
 
 def _replies(claimed: ClaimedMessage, result: DecisionResult, context: DeliveryContext) -> list[Reply]:
     """What the turn says, in full length, and where: at most one text in a public thread, the rest privately."""
-    reply, rules = _reply(result, context.system_words), context.limits.posting_rules
+    reply, rules = _reply(result, context.notice), context.limits.posting_rules
     if reply is None or claimed.conversation.overheard:
         return []
     privacy_note = ""
@@ -207,9 +230,9 @@ def _replies(claimed: ClaimedMessage, result: DecisionResult, context: DeliveryC
     if not claimed.conversation.public:
         first = claimed.message.seq == 1
         return [replace(reply, text=reply.text + privacy_note) if first else reply]
-    texts = public_texts(claimed, result, context.limits, context.system_words)
+    texts = public_texts(claimed, result, context.limits, context.notice)
     public = next((text for text in texts if text not in context.posted), None)
-    if public and public in _wordings(reply, result):
+    if public and public not in _invitations(claimed, result, context.limits):
         return [replace(reply, text=public)]
     private = replace(reply, text=reply.text + privacy_note, same_thread=False, asked_first=rules.asked_first)
     return [Reply(public, reply.author), private] if public else [private]
@@ -223,16 +246,15 @@ def _guard(claimed: ClaimedMessage, context: DeliveryContext, replies: Sequence[
     return next((PublicPostGuard(reply.text, same_after) for reply in replies if reply.same_thread), None)
 
 
-def _reply(result: DecisionResult, system_words: str | None) -> Reply | None:
-    """The notice about the handoff, after an editor's words if the decision has some; else the bot's answer."""
-    decision = result.decision
-    if system_words is not None:
-        first = decision.text if isinstance(decision, HandOff) else ""
-        return Reply(f"{first}\n\n{system_words}" if first else system_words, Author.SYSTEM, result.trace.entry)
+def _reply(result: DecisionResult, notice: HandoffNotice | None) -> Reply | None:
+    """What the turn says, in its first wording; None if it says nothing."""
+    decision, text = result.decision, next(iter(_wordings(result, notice)), "")
+    if notice is not None:
+        return Reply(text, Author.SYSTEM, result.trace.entry)
     if not isinstance(decision, Answer | Ask):
         return None
     author = decision.author if isinstance(decision, Answer) else Author.BOT
-    return Reply(decision.text, author, decision.entry, decision.confidence)
+    return Reply(text, author, decision.entry, decision.confidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,15 +269,9 @@ def _divide(replies: Sequence[Reply], context: DeliveryContext, result: Decision
 
     The response takes the earlier replies first and then the first new piece, so that the customer reads them in order.
     """
-    later = OutboxState.PENDING if context.limits.active else OutboxState.WAITING
-    room = context.limits.length - (0 if context.limits.active else _ROOM_FOR_HINT)
+    room, later = _room(context.limits), _later(context.limits)
     elsewhere = [replace(reply, state=later) for reply in replies if not reply.same_thread]
-    pieces = [
-        replace(reply, text=piece, state=later)
-        for reply in replies
-        if reply.same_thread
-        for piece in cut(reply.text, room, context.limits.unit)
-    ]
+    pieces = [piece for reply in replies if reply.same_thread for piece in pieces_of(reply, context.limits)]
     if not context.response_open:
         return _Divided((*pieces, *elsewhere))
     fetched = _fitting(context.queued, room, context.limits.unit)
@@ -269,6 +285,20 @@ def _divide(replies: Sequence[Reply], context: DeliveryContext, result: Decision
     if left and not context.limits.active:
         texts.append(result.edition.phrase("fetch.more", result.language))
     return _Divided((*pieces, *elsewhere), tuple(reply.id for reply in fetched), "\n\n".join(texts) or None)
+
+
+def pieces_of(reply: Reply, limits: Limits) -> list[Reply]:
+    """A reply cut to the platform's length, to be sent without the response to a message."""
+    texts = cut(reply.text, _room(limits), limits.unit)
+    return [replace(reply, text=text, state=_later(limits)) for text in texts]
+
+
+def _later(limits: Limits) -> OutboxState:
+    return OutboxState.PENDING if limits.active else OutboxState.WAITING
+
+
+def _room(limits: Limits) -> int:
+    return limits.length - (0 if limits.active else _ROOM_FOR_HINT)
 
 
 def _fitting(queued: Sequence[QueuedReply], room: int, unit: Unit) -> list[QueuedReply]:
@@ -285,7 +315,7 @@ def _fits(texts: Sequence[str], room: int, unit: Unit) -> bool:
     return measure("\n\n".join(texts), unit) <= room
 
 
-def _case(claimed: ClaimedMessage, result: DecisionResult) -> NewCase | None:
+def _case(claimed: ClaimedMessage, result: DecisionResult, notice: HandoffNotice | None) -> NewCase | None:
     decision = result.decision
     if not isinstance(decision, HandOff):
         return None
@@ -296,6 +326,8 @@ def _case(claimed: ClaimedMessage, result: DecisionResult) -> NewCase | None:
         decision.entry,
         prefer=claimed.conversation.resolved_by if decision.reason is Reason.REOPENED else None,
         waits=not claimed.conversation.overheard,
+        place=notice.place if notice else 0,
+        promised_until=notice.promised_until if notice else 0.0,
     )
 
 

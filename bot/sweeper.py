@@ -1,6 +1,7 @@
 """Finishes what was abandoned: messages whose process died, unclaimed offers, cases whose agent is silent, old rows.
 
 It also makes the bot speak first where a conversation asks for that: after a pause, or once people are done.
+Customers whose answer is late hear so.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ class Prompts(Protocol):
     async def due(self, limit: int) -> list[Inbound]:
         """The messages that make the bot speak first, in conversations where it is time for that. A message that is
         accepted again is a repeat. Raises Unavailable."""
+
+
+class CorrectsWaits(Protocol):
+    async def say_due(self) -> list[str]:
+        """Tell customers whose wait is longer than was said. Returns the ids of their cases. Raises Unavailable."""
         ...
 
 
@@ -61,6 +67,7 @@ class Sweeper:
         *,
         inbox: Inbox,
         cases: AgentReleases,
+        waits: CorrectsWaits,
         retention: RetentionStore,
         deliveries: AbandonedDeliveries,
         prompts: Prompts,
@@ -68,11 +75,11 @@ class Sweeper:
         timings: SweepTimings,
         resume: Callable[[str], Awaitable[None]],  # runs the turns of a conversation whose lease is ours
         accept: Callable[[Sequence[Inbound]], Awaitable[None]],  # takes in messages, which become turns
-        notify_released: Callable[[str], None],  # called with the id of each case that went back to the queue
+        notify_desk: Callable[[str], None],  # called with the id of each case that a sweep has changed
     ) -> None:
         self._inbox, self._cases, self._retention, self._deliveries = inbox, cases, retention, deliveries
-        self._prompts, self._clock, self._timings = prompts, clock, timings
-        self._resume, self._accept, self._notify_released = resume, accept, notify_released
+        self._waits, self._prompts, self._clock, self._timings = waits, prompts, clock, timings
+        self._resume, self._accept, self._notify_desk = resume, accept, notify_desk
         self._purged_at = 0.0
 
     async def run(self, leases: Leases) -> None:
@@ -96,7 +103,9 @@ class Sweeper:
         if due := await self._prompts.due(AT_ONCE):
             await self._accept(due)
         for case_id in await self._cases.release_silent(self._clock.now() - self._timings.agent_timeout):
-            self._notify_released(case_id)
+            self._notify_desk(case_id)
+        for case_id in await self._waits.say_due():
+            self._notify_desk(case_id)
         await self._purge()
 
     async def _resume_conversations(self) -> None:

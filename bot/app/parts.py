@@ -55,7 +55,9 @@ from bot.stores.sql.rate_limits import SqlRateLimits
 from bot.stores.sql.retention import SqlRetention
 from bot.stores.sql.staff import SqlOneTimeCodes
 from bot.stores.sql.turns import SqlTurns
+from bot.stores.sql.waits import SqlWaits
 from bot.sweeper import Sweeper, SweepTimings
+from bot.wait_corrections import WaitCorrections
 from bot.web.live import TOPIC
 from bot.web.webhooks import Route
 
@@ -116,16 +118,14 @@ def assemble(
     config, timings, clock = deployment.config, deployment.config.timings, clock or SystemClock()
     # Names this process as the holder of leases. The random part: a process id is used again after a restart.
     holder = f"{os.getpid()}-{secrets.token_hex(6)}"
-    rate_limits = SqlRateLimits(database)
+    rate_limits, kinds = SqlRateLimits(database), {account.name: account.channel for account in config.accounts}
     if channels is None:
         channels = build_channels(deployment, ChannelDeps(redis, redis, clock, rate_limits, config.secret))
-    kinds = {account.name: account.channel for account in config.accounts}
 
     inbox = SqlInbox(database, holder, kinds, timings.lease, config.secret, window_rule(channels))
     turns, outbox = SqlTurns(database, holder, timings.lease), SqlOutbox(database, timings.offer)
     codes, chunks = SqlOneTimeCodes(database), SqlChunks(database)
-    members = member_directory(config, clock)
-    hours = opening_hours(config)
+    members, hours = member_directory(config, clock), opening_hours(config)
 
     engine = build_engine(config, lambda number: external_model(editions, config.intents.engine, number), chunks)
     editions = EditionCache(SqlEditions(database), engine.load, chunks.fetch)
@@ -135,7 +135,8 @@ def assemble(
     dialogue = build_dialogue(config, clock, inference, editions, {**built_in, **skills})
 
     desk, outbox_due = DeskNotifier(redis), asyncio.Event()
-    context = ContextReader(turns, channels, HandoffPhrases(hours, config.desk.minutes_per_case), clock)
+    phrases = HandoffPhrases(hours, config.desk.minutes_per_case)
+    context = ContextReader(turns, channels, phrases, clock)
     retries = Retries(inbox, turns, channels, dialogue, clock)
     journey = Journey(inbox, turns, dialogue, context, retries, desk.notify, outbox_due.set)
     ack_log = FileAckLog(config.var / "notes")
@@ -144,7 +145,8 @@ def assemble(
     sender = sender or code_sender(config, rate_limits)
     link_codes = SendLinkCode(members, codes, sender, terms, clock) if sender else NoSmsGateway()
     delivery = Delivery(outbox, channels, {SEND_CODE: link_codes}, journey.accept, clock, outbox_due)
-    sweeper = build_sweeper(config, clock, database, inbox, delivery, journey, desk)
+    waits = WaitCorrections(SqlWaits(database), phrases, editions.current, context.limits, clock, config.language)
+    sweeper = build_sweeper(config, clock, database, inbox, delivery, journey, desk, waits=waits)
     poller = Poller(polls_of(channels), SqlCursors(database), journey.accept_all, clock)
 
     routes = {name: Route(kinds.get(name, FAKE), channel) for name, channel in channels.items()}
@@ -213,7 +215,7 @@ def build_dialogue(
     return DialogueManager(inference, editions.current, skills, settings, editions.ready, clock)
 
 
-def build_sweeper(
+def build_sweeper(  # noqa: PLR0913 - every argument is a part that is built elsewhere
     config: Config,
     clock: Clock,
     database: Database,
@@ -221,11 +223,14 @@ def build_sweeper(
     delivery: Delivery,
     journey: Journey,
     desk: DeskNotifier,
+    *,
+    waits: WaitCorrections,
 ) -> Sweeper:
     timings = config.timings
     return Sweeper(
         inbox=inbox,
         cases=SqlCases(database),
+        waits=waits,
         retention=SqlRetention(database, config.retention),
         deliveries=delivery,
         prompts=SqlPrompts(database),
@@ -233,7 +238,7 @@ def build_sweeper(
         timings=SweepTimings(config.desk.release_after_minutes * 60.0, timings.sweep, timings.offer, timings.sending),
         resume=journey.run_turns,
         accept=journey.accept_all,
-        notify_released=desk.notify,
+        notify_desk=desk.notify,
     )
 
 

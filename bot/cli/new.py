@@ -1,7 +1,8 @@
 """`yingda new`: create the folder of a new deployment.
 
 It gets the shipped config.yaml, and from the demo brand's knowledge base the phrases and the entries that every brand
-needs (skills, greetings, anger). Editors write the answers of their brand.
+needs (skills, greetings, anger). Where their words are the demo brand's own, those of fresh.yaml take their place.
+Editors write the answers of their brand.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,8 +28,10 @@ from bot.i18n import translate
 # in a checkout the shipped files are at its root; a wheel installs them below share
 CHECKOUT, INSTALLED = Path(__file__).parents[2], Path(sys.prefix) / "share" / "yingda"
 SHIPPED = CHECKOUT if (CHECKOUT / "knowledge_base").is_dir() else INSTALLED
+FRESH = Path(__file__).with_name("fresh.yaml")
 GENERAL_KEYS = frozenset({"skill", "signal", "small_talk"})  # an entry with one of them says nothing about a brand
 ENTRY_START = re.compile(r"^(?=  - id: )", re.MULTILINE)
+COMMENT = re.compile(r"^#.*\n", re.MULTILINE)
 VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)")  # ${NAME} in config.yaml
 Folder = Annotated[Path, typer.Argument(help="A folder that is not there yet, or empty. 新建或空的目录")]
 Brand = Annotated[str, typer.Option(help="What the bot calls your brand. 品牌名")]
@@ -36,7 +40,7 @@ Brand = Annotated[str, typer.Option(help="What the bot calls your brand. 品牌�
 def command(folder: Folder, brand: Brand = "My Brand") -> None:
     """Make a fresh deployment: config.yaml, a small knowledge base, secrets. 新建一套部署"""
     with reporting_errors():
-        config = _with_brand((SHIPPED / "config.yaml").read_text(encoding="utf-8"), brand)
+        config = fresh_config(brand)
         base = list(fresh_base(brand))
         _create_empty(folder)
         for name, text in (("config.yaml", config), (".env", env_of(config)), (".gitignore", ".env\nvar/\n")):
@@ -103,19 +107,53 @@ def env_of(config: str) -> str:
     return "\n".join([*header, f"YINGDA_SECRET={secrets.token_hex(32)}", *(f"#{name}=" for name in wanted), ""])
 
 
+def fresh_config(brand: str) -> str:
+    """The text of config.yaml."""
+    shipped = (SHIPPED / "config.yaml").read_text(encoding="utf-8")
+    return _with_brand(_reworded(shipped, fresh_words()["config"]), brand)
+
+
 def fresh_base(brand: str) -> Iterator[tuple[str, str]]:
     """File names and texts of a knowledge base without a brand's own answers."""
+    words = fresh_words()
     for topic in sorted((SHIPPED / "knowledge_base").glob("*.yaml")):
-        text = _with_brand(topic.read_text(encoding="utf-8"), brand)
+        text = topic.read_text(encoding="utf-8")
         if topic.name == "phrases.yaml":
-            yield topic.name, text
-        elif topic.name != "tests.yaml" and (kept := _general_entries(text)):
-            yield topic.name, kept
+            yield topic.name, _with_brand(_reworded(text, words["phrases"]), brand)
+        elif topic.name != "tests.yaml" and (kept := _general_entries(text, words["entries"])):
+            yield topic.name, _with_brand(_reworded(kept, _parts(words["topics"].get(topic.stem, ""))), brand)
 
 
-def _general_entries(text: str) -> str:
-    """A topic's file with only the entries that have one of GENERAL_KEYS; '' if there are none."""
+def fresh_words() -> dict[str, dict[str, str]]:
+    """fresh.yaml: by section and key, the text of the value."""
+    return {section: _parts(text) for section, text in _parts(FRESH.read_text(encoding="utf-8")).items()}
+
+
+def _general_entries(text: str, words: Mapping[str, str]) -> str:
+    """A topic's file with only the entries that have one of GENERAL_KEYS, reworded; '' if there are none."""
     # split as text and not dumped from YAML, so that comments and layout stay
     head, *entries = ENTRY_START.split(text)
-    kept = [entry for entry in entries if GENERAL_KEYS & yaml.safe_load(entry)[0].keys()]
+    read = ((entry, yaml.safe_load(entry)[0]) for entry in entries)
+    kept = [_fresh_entry(entry, _parts(words.get(one["id"], ""))) for entry, one in read if GENERAL_KEYS & one.keys()]
     return head + "".join(kept).rstrip() + "\n" if kept else ""
+
+
+def _fresh_entry(entry: str, words: dict[str, str]) -> str:
+    left_out = yaml.safe_load(words.pop("leave_out", "")) or ()
+    lines = _reworded(entry, words).splitlines(keepends=True)
+    return "".join(line for line in lines if line.strip().removeprefix("- ") not in left_out)
+
+
+def _parts(text: str) -> dict[str, str]:
+    """The keys of a YAML mapping, each with the text of its value."""
+    parts = re.split(r"^(?=[^\s#])", textwrap.dedent(COMMENT.sub("", text)), flags=re.MULTILINE)
+    return {key: f"{value.rstrip()}\n" for key, _, value in (part.partition(":") for part in parts) if value}
+
+
+def _reworded(text: str, words: Mapping[str, str]) -> str:
+    """A YAML text in which these keys have other values, where they occur first."""
+    for key, value in words.items():
+        part = re.compile(rf"^( *){re.escape(key)}:.*\n(?:\n*\1 +.*\n)*", re.MULTILINE)
+        if found := part.search(text):
+            text = text[: found.start()] + textwrap.indent(f"{key}:{value}", found[1]) + text[found.end() :]
+    return text

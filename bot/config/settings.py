@@ -223,7 +223,7 @@ class Desk(Settings):
     days: dict[date, list[Span]] = {}  # hours of single dates instead of their weekday's; an empty list is a holiday
     release_after_minutes: int = Field(15, ge=1)  # a claimed case without a reply goes back to the queue
     reopen_within_hours: int = Field(24, ge=0)  # a message after the end of a case reopens it
-    minutes_per_case: int = Field(4, ge=1)  # for estimates of the waiting time
+    minutes_per_case: int = Field(4, ge=1)  # the expected wait for each case, if few were answered in the last hour
     session_hours: int = Field(12, ge=1, le=168)  # the longest login
     idle_minutes: int = Field(120, ge=5, le=10_080)  # a login without activity ends
 

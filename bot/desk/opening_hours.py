@@ -75,6 +75,11 @@ class OpeningHours:
     def is_open(self, now: Instant) -> bool:
         return self._stretch(now)[0] <= now
 
+    def open_since(self, now: Instant) -> Instant | None:
+        """When the current stretch began, or a time of yesterday if it began before; None if it is closed now."""
+        opens, _ = self._stretch(now)
+        return opens if opens <= now else None
+
     def closes_at(self, now: Instant) -> Instant | None:
         """When the current stretch ends; None if it is closed now, or open around the clock."""
         opens, closes = self._stretch(now)

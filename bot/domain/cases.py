@@ -115,6 +115,31 @@ class CaseLine:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstAnswer:
+    """An agent's first answer in a case."""
+
+    waited: float  # seconds since the case opened
+    place: int  # of the case in the queue when it opened, from 1
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """What a customer's wait is estimated from."""
+
+    place: int  # in the queue, from 1
+    answers: tuple[FirstAnswer, ...] = ()  # of the last hour, newest first
+
+
+@dataclass(frozen=True, slots=True)
+class OverdueCase:
+    """A case that waits for longer than its customer was told."""
+
+    id: str
+    conversation: Conversation
+    queue: QueueState
+
+
+@dataclass(frozen=True, slots=True)
 class CaseCounts:
     """Numbers of open cases."""
 

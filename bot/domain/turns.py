@@ -70,6 +70,8 @@ class NewCase:
     entry: str = ""
     prefer: str | None = None  # the member of staff who should take it first, by id
     waits: bool = True  # False for what was only overheard: its author expects nothing
+    place: int = 0  # in the queue, from 1; 0 for what was only overheard
+    promised_until: Instant = 0.0  # when the wait that the customer was told ends; 0: none was told
 
 
 def silences(changes: Sequence[Change]) -> bool:

@@ -61,8 +61,11 @@ DECLARED: Mapping[str, Placeholders] = MappingProxyType(
         "ask.did_you_mean": {"choices": text},
         "handoff.waiting": {"position": count, "minutes": count},
         "handoff.closed": {"opens": text},
+        "handoff.public": NONE,
+        "handoff.public_closed": {"opens": text},
         "handoff.still_waiting": {"position": count},
         "handoff.still_closed": {"opens": text},
+        "handoff.corrected": {"position": count, "minutes": count},
         "fetch.send_one": NONE,
         "fetch.more": NONE,
         "private.moved": NONE,
@@ -189,6 +192,19 @@ BUILT_IN: Phrases = MappingProxyType(
         "link.renewed": Bilingual(
             zh="这个验证码过期了，我又发了一条新的，请用最新的那条短信。",
             en="That code has expired. I've sent a new one; use the latest text message.",
+        ),
+        "handoff.public": Bilingual(
+            zh="这件事我请同事来接着帮您，他们会尽快回复。",
+            en="A colleague will take this from here and reply as soon as they can.",
+        ),
+        "handoff.public_closed": Bilingual(
+            zh="这件事要请同事来处理。他们的上班时间：{opens}，到时回复您。",
+            en="A colleague needs to look at this. The team is back at work {opens} and will reply to you then.",
+        ),
+        "handoff.corrected": Bilingual(
+            zh="抱歉，比我之前说的要久一些。您现在排在第 {position} 位，大约还要 {minutes} 分钟。",
+            en="Sorry, this is taking longer than I told you. "
+            "You are now number {position} in line and should hear back in about {minutes} min.",
         ),
     }
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.domain.accounts import Permit, PermitRequest, RateLimitReport, SendingStatus
+from bot.domain.cases import OverdueCase, QueueState
 from bot.domain.messages import ChatHistory, Cursor, Inbound, Instant
 from bot.domain.turns import (
     Accepted,
@@ -17,6 +18,7 @@ from bot.domain.turns import (
     Delivered,
     DueDelivery,
     QueuedReply,
+    Reply,
     TurnCommit,
 )
 from bot.ports.nlu import LoggedQuestion
@@ -83,12 +85,30 @@ class Turns(Protocol):
         """Those of `texts` that the account has posted in public in the last `within` seconds."""
         ...
 
-    async def queue_length(self, priority: int = 0) -> int:
-        """The number of waiting cases with at least this priority."""
+    async def queue(self, priority: int, since: Instant) -> QueueState:
+        """The queue for a case of this priority that opens now, with the first answers of the last hour in cases that
+        opened after `since`."""
+        ...
+
+    async def place(self, case_id: str) -> int:
+        """The place of a waiting case in the queue, from 1."""
         ...
 
     async def store_notice(self, conversation_id: str, text: str, body: bytes) -> None:
         """Store a text about the delivery itself that a response told the customer, outside any turn."""
+        ...
+
+
+class Waits(Protocol):
+    """What waiting customers were told about the wait."""
+
+    async def overdue(self, since: Instant, limit: int) -> list[OverdueCase]:
+        """Waiting cases that are unanswered after the wait that their customers were told in private, which has not
+        been corrected; the oldest promise first, without customers who opted out. since: as for `Turns.queue`."""
+        ...
+
+    async def correct(self, case_id: str, pieces: Sequence[Reply]) -> bool:
+        """Say the correction, in pieces, if the case is still overdue. At most once for each case."""
         ...
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, update
 
 from bot.desk.transitions import CaseStatus, CaseTransition
 from bot.domain.cases import AuditAction, CaseState, StaffMember
@@ -22,6 +22,9 @@ from bot.errors import Stale
 from bot.stores.sql.mapping import EventEntry, add_audit_entry, append_events, json_text, lock_conversations
 from bot.stores.sql.schema import cases, conversations, customers, messages, outbox, staff, traces
 from bot.text import truncate
+
+# What the system says to a customer who waits, in answer to no message of theirs (SqlWaits.correct).
+_UNASKED = (outbox.c.author == Author.SYSTEM.value) & outbox.c.answers.is_(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ def apply_transition(
         _let_the_bot_speak(connection, locked, transition)
     _move_case(connection, locked, transition, agent)
     _set_customers_case(connection, locked, transition)
+    if transition.owner is not Owner.QUEUE:
+        _cancel_unasked(connection, locked)
     rows = [row for row in locked.conversations if row.id != logged]
     log_events(connection, locked, rows, desk_event(transition.event, by, locked.case.agent))
     if by is not None:
@@ -131,7 +136,7 @@ def _unanswered(connection: Connection, conversation: Row[Any]) -> list[str]:
 def _move_case(connection: Connection, locked: LockedCase, transition: CaseTransition, agent: str | None) -> None:
     values: dict[str, Any] = {"state": transition.state.value, "version": cases.c.version + 1}
     if transition.ends:
-        values |= {"ended_at": locked.now, "waiting_since": 0.0}
+        values |= {"ended_at": locked.now, "waiting_since": 0.0, "promised_until": 0.0}
     else:
         values |= {"agent": agent, "agent_at": locked.now, "claimed_at": locked.now if agent else 0.0}
     connection.execute(update(cases).where(cases.c.id == locked.case.id).values(values))
@@ -150,10 +155,20 @@ def cancel_bot_replies(connection: Connection, locked: LockedCase) -> None:
     """Cancel the bot's replies that are pending, and those that wait because the platform refused them."""
     pending = outbox.c.state == OutboxState.PENDING.value
     put_off = (outbox.c.state == OutboxState.WAITING.value) & (outbox.c.error != "")
-    theirs = outbox.c.conversation_id.in_(locked.ids) & (outbox.c.author == Author.BOT.value)
+    _cancel(connection, locked, outbox.c.author == Author.BOT.value, pending | put_off)
+
+
+def _cancel_unasked(connection: Connection, locked: LockedCase) -> None:
+    """Cancel what was about to be said about the wait, which is over."""
+    unsent = outbox.c.state.in_([OutboxState.PENDING.value, OutboxState.WAITING.value])
+    _cancel(connection, locked, _UNASKED, unsent)
+
+
+def _cancel(connection: Connection, locked: LockedCase, *which: ColumnElement[bool]) -> None:
+    """Cancel rows of the outbox in the case's conversations, and count those anew that wait for the customer."""
     cancelled = {"state": OutboxState.CANCELLED.value, "state_at": locked.now}
-    connection.execute(update(outbox).where(theirs, pending).values(cancelled))
-    if connection.execute(update(outbox).where(theirs, put_off).values(cancelled)).rowcount:
+    theirs = update(outbox).where(outbox.c.conversation_id.in_(locked.ids), *which)
+    if connection.execute(theirs.values(cancelled)).rowcount:
         left = select(func.count()).where(
             outbox.c.conversation_id == conversations.c.id, outbox.c.state == OutboxState.WAITING.value
         )

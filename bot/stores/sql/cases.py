@@ -156,7 +156,8 @@ def _say(connection: Connection, locked: LockedCase, by: StaffMember, reply: Age
     )
     log_events(connection, locked, [conversation], desk_event("replied", by))
     add_audit_entry(connection, by.id, "replied", locked.now, locked.case.id)
-    _touch(connection, locked, waiting_since=0.0, agent_at=locked.now)
+    first = locked.case.first_answered_at or locked.now
+    _touch(connection, locked, waiting_since=0.0, agent_at=locked.now, promised_until=0.0, first_answered_at=first)
 
 
 def _allowed_conversation(locked: LockedCase, by: StaffMember, reply: AgentReply) -> Row[Any]:

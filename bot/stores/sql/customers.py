@@ -216,7 +216,8 @@ def _end_cases(connection: Connection, conversation_ids: ScalarSelect[str], iden
 
 
 def _withdraw(connection: Connection, case_id: str, now: Instant) -> None:
-    ended = {"state": CaseState.WITHDRAWN.value, "ended_at": now, "waiting_since": 0.0, "version": cases.c.version + 1}
+    nothing_due = {"waiting_since": 0.0, "promised_until": 0.0}
+    ended = {"state": CaseState.WITHDRAWN.value, "ended_at": now, "version": cases.c.version + 1, **nothing_due}
     connection.execute(update(cases).where(cases.c.id == case_id).values(ended))
     connection.execute(update(customers).where(customers.c.case_id == case_id).values(case_id=None))
 

@@ -53,7 +53,7 @@ _OF_LIMITED_ACCOUNTS = exists().where(
     conversations.c.id == o.conversation_id, conversations.c.account.in_(bindparam("accounts", expanding=True))
 )
 _DUE_THERE, _DUE_ELSEWHERE = _DUE.where(_OF_LIMITED_ACCOUNTS), _DUE.where(~_OF_LIMITED_ACCOUNTS)
-_UNDER_WAY = select(o.id, o.conversation_id, o.seq, o.author, o.effect, o.state_at).where(
+_UNDER_WAY = select(o.id, o.conversation_id, o.seq, o.author, o.effect, o.answers, o.state_at).where(
     o.id.in_(bindparam("ids", expanding=True)), o.state == "sending"
 )
 _SENDING = (
@@ -249,14 +249,16 @@ def _postpone(connection: Connection, routes: Mapping[_Route, Instant]) -> None:
 def _final(one: Delivered, row: Any, conversation: Row[Any], now: Instant) -> Delivered:
     """The result, as far as the conversation is still what it was when the row was taken. conversation: locked.
 
-    A retry is CANCELLED if it must not happen: of the bot's message after an agent has claimed the conversation, and of
-    any message after the customer was erased, whose message id of the platform is not stored either. A message does
-    not wait for the customer if they have written meanwhile, which opened the window again: it is tried at once.
+    A retry is CANCELLED if it must not happen: of the bot's message, or of one about the wait, after an agent has
+    claimed the conversation, and of any message after the customer was erased, whose message id of the platform is not
+    stored either. A message does not wait for the customer if they have written meanwhile, which opened the window
+    again: it is tried at once.
     """
     if is_forgotten(conversation.handle):
         return replace(one, platform_id="", state=OutboxState.CANCELLED if one.state in _AGAIN else one.state)
     claimed = conversation.owner == Owner.AGENT.value
-    if one.state in _AGAIN and row.author == Author.BOT.value and claimed and row.effect is None:
+    unasked = row.author == Author.SYSTEM.value and row.answers is None
+    if one.state in _AGAIN and (row.author == Author.BOT.value or unasked) and claimed and row.effect is None:
         return replace(one, state=OutboxState.CANCELLED)
     if one.state is OutboxState.WAITING and conversation.heard_at > row.state_at:
         return replace(one, state=OutboxState.PENDING, retry_at=now)

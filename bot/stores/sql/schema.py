@@ -170,12 +170,7 @@ Index(
 # Messages that may not have arrived and wait for a decision of staff; literals for the same reason.
 _DOUBTFUL = ("in_doubt", "failed")
 UNDELIVERED = outbox.c.state.in_([literal_column(f"'{state}'", String) for state in _DOUBTFUL])
-Index(
-    "outbox_undelivered",
-    outbox.c.state_at,
-    sqlite_where=UNDELIVERED,
-    postgresql_where=UNDELIVERED,
-)
+Index("outbox_undelivered", outbox.c.state_at, sqlite_where=UNDELIVERED, postgresql_where=UNDELIVERED)
 Index("outbox_conversation", outbox.c.conversation_id, outbox.c.seq)
 Index("outbox_answers", outbox.c.answers)
 
@@ -216,8 +211,13 @@ cases = Table(
     _instant("ended_at"),
     _instant("waiting_since"),  # time of the oldest unanswered customer message; 0: none
     _instant("agent_at"),  # the agent's last action
+    _count("place"),  # in the queue when it opened, from 1; 0: unknown
+    _instant("promised_until"),  # when the wait that was said ends; 0: none was said, or it is answered or corrected
+    _instant("first_answered_at"),  # by an agent
 )
 Index("cases_state", cases.c.state, cases.c.opened_at)
+Index("cases_promised", cases.c.promised_until)
+Index("cases_first_answered", cases.c.first_answered_at)
 Index("cases_ended", cases.c.ended_at, cases.c.id)
 
 traces = Table(

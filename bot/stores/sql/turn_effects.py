@@ -197,6 +197,8 @@ def _case_row(id_: str, turn: TurnCommit, case: NewCase, now: Instant) -> dict[s
         "entry": case.entry,
         "opened_at": now,
         "waiting_since": now if case.waits else 0.0,
+        "place": case.place,
+        "promised_until": case.promised_until,
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from bot.batching import Batcher
+from bot.domain.cases import QueueState
 from bot.domain.messages import Author, Conversation, Instant, OutboxState, Owner
 from bot.domain.turns import ClaimedMessage, Committed, QueuedReply, Reply, TurnCommit
 from bot.stores.sql import turn_effects
@@ -17,9 +18,10 @@ from bot.stores.sql.database import IN_ONE_TRANSACTION, Database
 from bot.stores.sql.inbox import LEASE
 from bot.stores.sql.mapping import conversation_of, lock_conversations, oldest_unhandled, stored_message_of
 from bot.stores.sql.outbox import already_posted, claim_wording
-from bot.stores.sql.schema import OPEN, cases, conversations, messages, outbox
+from bot.stores.sql.schema import OPEN, conversations, messages, outbox
 from bot.stores.sql.statements import BulkUpdate, InList, Prepared
 from bot.stores.sql.turn_effects import TurnRows, join_case, open_case, say_in_private
+from bot.stores.sql.waits import places, queue_at_opening
 from bot.telemetry import timed_calls
 
 # Columns that a turn writes: those it carries over from the row, and those it always sets.
@@ -76,9 +78,13 @@ class SqlTurns:
             lambda connection: already_posted(connection, account, texts, self._database.now(connection) - within)
         )
 
-    async def queue_length(self, priority: int = 0) -> int:
-        least = max(priority, 0)  # cases of posts that only mention us have a negative priority and never count
-        return await self._database.read(lambda connection: _queue_length(connection, least))
+    async def queue(self, priority: int, since: Instant) -> QueueState:
+        return await self._database.read(
+            lambda connection: queue_at_opening(connection, priority, since, self._database.now(connection))
+        )
+
+    async def place(self, case_id: str) -> int:
+        return await self._database.read(lambda connection: places(connection, [case_id]).get(case_id, 1))
 
     async def store_notice(self, conversation_id: str, text: str, body: bytes) -> None:
         await self._database.write(lambda connection: self._notice(connection, conversation_id, text, body))
@@ -157,6 +163,8 @@ class SqlTurns:
         for change in turn.changes:
             turn_effects.apply_change(connection, change, turn.conversation, gathered.now)
             after["waiting"] *= change.name not in turn_effects.CANCELS_WAITING
+            if change.name == "cancel_case":  # what was about to be said about the wait is cancelled with it
+                after["waiting"] = _count_waiting(connection, row.id)
         turn_effects.lift_silence(connection, turn, row)
         return ids
 
@@ -239,6 +247,13 @@ def _fetch(connection: Connection, turn: TurnCommit, now: Instant) -> int:
     return waited
 
 
+def _count_waiting(connection: Connection, conversation_id: str) -> int:
+    waits = outbox.c.state == OutboxState.WAITING.value
+    return connection.execute(
+        select(func.count()).where(outbox.c.conversation_id == conversation_id, waits)
+    ).scalar_one()
+
+
 def _fetchable(connection: Connection, turn: TurnCommit) -> bool:
     """Whether no worker has taken the earlier replies that this turn's response carries. Locks them."""
     if not turn.fetched:
@@ -274,9 +289,3 @@ def _queued_replies(connection: Connection, conversation_id: str) -> list[Queued
     if any(row.state == OutboxState.SENDING.value for row in rows):
         return []
     return [QueuedReply(row.id, row.text) for row in rows]
-
-
-def _queue_length(connection: Connection, priority: int) -> int:
-    return connection.execute(
-        select(func.count()).select_from(cases).where(cases.c.state == "waiting", cases.c.priority >= priority)
-    ).scalar_one()

@@ -11,8 +11,8 @@ from support import builders
 
 from bot.desk.case_view import handoff_card, merge_transcripts, worst_part
 from bot.desk.opening_hours import OpeningHours
-from bot.desk.queue import HandoffPhrases, expected_minutes, queue_order, queue_position
-from bot.domain.cases import CaseLine, CaseState, CaseView, OutgoingPart, TurnTrace
+from bot.desk.queue import HandoffNotice, HandoffPhrases, expected_minutes, queue_order, queue_position
+from bot.domain.cases import CaseLine, CaseState, CaseView, FirstAnswer, OutgoingPart, QueueState, TurnTrace
 from bot.domain.decisions import Candidate, Trace
 from bot.domain.messages import Author, Customer, Kind, OutboxState, Reason, TranscriptLine
 from bot.knowledge.content import Bilingual
@@ -26,6 +26,13 @@ PHRASES = {
     "handoff.closed": Bilingual(zh="我们{opens}上班。", en="We are back {opens}."),
     "handoff.still_waiting": Bilingual(zh="您是第 {position} 位。", en="You are no. {position}."),
     "handoff.still_closed": Bilingual(zh="{opens}回复您。", en="We answer {opens}."),
+    "handoff.public": Bilingual(zh="同事来帮您。\n\n交给同事了。", en="A colleague helps.\n\nOver to a colleague."),
+    "handoff.public_closed": Bilingual(
+        zh="{opens}帮您。\n{opens}回复您。", en="Help comes {opens}.\nWe answer {opens}."
+    ),
+    "handoff.corrected": Bilingual(
+        zh="第 {position} 位，还要 {minutes} 分钟。", en="No. {position}, {minutes} min more."
+    ),
 }
 EDITION = builders.edition(PHRASES)
 MONDAY_NOON = datetime(2026, 11, 23, 12, tzinfo=SHANGHAI).timestamp()
@@ -68,26 +75,87 @@ def test_every_waiting_case_has_its_own_place(cases: list[tuple[float, int]]) ->
     assert sorted(queue_position(lines, one.id) for one in lines) == list(range(1, len(lines) + 1))
 
 
-def test_the_expected_wait_assumes_one_case_after_the_other() -> None:
-    assert [expected_minutes(place, 4) for place in (1, 3, 0)] == [4, 12, 4]
+def after(*minutes_and_places: tuple[float, int]) -> tuple[FirstAnswer, ...]:
+    return tuple(FirstAnswer(minutes * 60, place) for minutes, place in minutes_and_places)
+
+
+def test_without_answers_lately_the_expected_wait_is_one_case_after_the_other() -> None:
+    assert [expected_minutes(QueueState(place), 4) for place in (1, 3)] == [4, 12]
+    assert expected_minutes(QueueState(3, after((20, 1), (20, 1))), 4) == 12
+
+
+def test_the_expected_wait_is_what_most_customers_of_the_last_hour_waited_for_each_place() -> None:
+    answers = after((10, 1), (16, 2), (9, 3), (40, 1))  # 10, 8, 3 and 40 minutes for each place
+    assert [expected_minutes(QueueState(place, answers), 4) for place in (1, 2, 5)] == [10, 20, 50]
+
+
+def test_one_customer_who_was_forgotten_does_not_make_everybody_wait() -> None:
+    answers = after(*[(2, 1)] * 9, (600, 1))
+    assert expected_minutes(QueueState(1, answers), 4) == 2
+
+
+def test_the_expected_wait_is_never_said_to_be_nothing() -> None:
+    assert expected_minutes(QueueState(1, after(*[(0.05, 1)] * 3)), 4) == 1
+
+
+@given(st.lists(st.tuples(st.floats(0, 600), st.integers(1, 50)), max_size=60), st.integers(1, 200))
+def test_who_is_further_back_never_hears_of_a_shorter_wait(lately: list[tuple[float, int]], place: int) -> None:
+    answers = after(*lately)
+    assert 1 <= expected_minutes(QueueState(place, answers), 4) <= expected_minutes(QueueState(place + 1, answers), 4)
 
 
 def test_while_the_desk_is_open_a_customer_hears_place_and_wait() -> None:
     words = HandoffPhrases(HOURS, 4)
-    assert words.opening(EDITION, "zh", 3, MONDAY_NOON) == "您是第 3 位，约 12 分钟。"
-    assert words.still_waiting(EDITION, "en", 2, MONDAY_NOON) == "You are no. 2."
+    opening = words.opening(EDITION, "zh", QueueState(3), MONDAY_NOON)
+    assert opening == HandoffNotice(("您是第 3 位，约 12 分钟。",), 3, MONDAY_NOON + 12 * 60)
+    assert words.still_waiting(EDITION, "en", 2, MONDAY_NOON).wordings == ("You are no. 2.",)
+    assert words.corrected(EDITION, "en", QueueState(2)) == "No. 2, 8 min more."
+
+
+def test_a_wait_that_the_closing_of_the_desk_interrupts_goes_on_when_it_opens() -> None:
+    late = datetime(2026, 11, 23, 17, 50, tzinfo=SHANGHAI).timestamp()
+    opening = HandoffPhrases(HOURS, 4).opening(EDITION, "zh", QueueState(5), late)
+    assert opening.promised_until == datetime(2026, 11, 24, 9, 10, tzinfo=SHANGHAI).timestamp()
 
 
 def test_while_the_desk_is_closed_a_customer_hears_when_it_opens() -> None:
     words = HandoffPhrases(HOURS, 4)
-    assert words.opening(EDITION, "zh", 3, MONDAY_NIGHT) == "我们明天 09:00上班。"
-    assert words.still_waiting(EDITION, "en", 3, MONDAY_NIGHT) == "We answer tomorrow at 9:00."
-    assert words.still_waiting(EDITION, "en", 3) == "You are no. 3."
+    opening = words.opening(EDITION, "zh", QueueState(3), MONDAY_NIGHT)
+    assert opening == HandoffNotice(("我们明天 09:00上班。",), 3)
+    assert words.still_waiting(EDITION, "en", 3, MONDAY_NIGHT).wordings == ("We answer tomorrow at 9:00.",)
 
 
-def test_a_desk_without_hours_promises_no_opening_time() -> None:
+def test_in_public_neither_place_nor_wait_is_said_and_there_are_several_wordings() -> None:
+    words = HandoffPhrases(HOURS, 4)
+    opened = words.opening(EDITION, "en", QueueState(3), MONDAY_NOON, public=True)
+    assert opened == HandoffNotice(("A colleague helps.", "Over to a colleague."), 3)
+    closed = words.opening(EDITION, "en", QueueState(3), MONDAY_NIGHT, public=True)
+    assert closed == HandoffNotice(("Help comes tomorrow at 9:00.", "We answer tomorrow at 9:00."), 3)
+
+
+def test_a_desk_that_never_opens_promises_no_time() -> None:
     words = HandoffPhrases(OpeningHours({}, [], SHANGHAI), 4)
-    assert words.opening(EDITION, "en", 1, MONDAY_NOON) == "You are no. 1, about 4 min."
+    opening = words.opening(EDITION, "en", QueueState(1), MONDAY_NOON)
+    assert (opening.wordings[0], opening.promised_until) == ("A colleague helps.", 0.0)
+
+
+def test_only_waits_since_the_desk_opened_tell_about_the_wait_now() -> None:
+    words = HandoffPhrases(HOURS, 4)
+    assert words.counts_since(MONDAY_NOON) == datetime(2026, 11, 23, 9, tzinfo=SHANGHAI).timestamp()
+    assert words.counts_since(MONDAY_NIGHT) == MONDAY_NIGHT
+
+
+def test_an_edition_from_before_the_phrases_existed_says_built_in_words() -> None:
+    words, old = HandoffPhrases(HOURS, 4), builders.edition()
+    said = [
+        *words.opening(old, "en", QueueState(3), MONDAY_NOON, public=True).wordings,
+        *words.opening(old, "zh", QueueState(3), MONDAY_NIGHT, public=True).wordings,
+    ]
+    assert said == [
+        "A colleague will take this from here and reply as soon as they can.",
+        "这件事要请同事来处理。他们的上班时间：明天 09:00，到时回复您。",
+    ]
+    assert "number 3 in line and should hear back in about 12 min" in words.corrected(old, "en", QueueState(3))
 
 
 def test_several_conversations_are_shown_as_one_by_time() -> None:

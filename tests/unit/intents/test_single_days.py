@@ -13,6 +13,7 @@ from support.office_hours import OFFICE, SHANGHAI, TALK, Week, at, clock
 
 from bot.desk.opening_hours import OpeningHours
 from bot.desk.queue import HandoffPhrases
+from bot.domain.cases import QueueState
 from bot.domain.decisions import Answer
 from bot.intents.skills.opening_hours import HoursSkill, asked_day
 from bot.knowledge.editions import Edition
@@ -75,11 +76,11 @@ def test_a_single_day_with_a_clock_change_opens_at_the_first_and_closes_at_the_s
 
 
 def test_customers_who_are_handed_over_hear_the_right_opening() -> None:
-    words, edition = HandoffPhrases(SPRING, 4), shipped_words()
-    assert "周日 09:00" not in words.opening(edition, "zh", 1, at("2027-01-30 12:00"))
-    assert "明天 09:00" in words.opening(edition, "zh", 1, at("2027-01-30 12:00"))
-    assert "on 15 February at 9:00" in words.opening(edition, "en", 1, at("2027-02-04 12:30"))
-    assert "2月15日 09:00" in words.still_waiting(edition, "zh", 1, at("2027-02-04 12:30"))
+    words, edition, first = HandoffPhrases(SPRING, 4), shipped_words(), QueueState(1)
+    assert "周日 09:00" not in words.opening(edition, "zh", first, at("2027-01-30 12:00")).wordings[0]
+    assert "明天 09:00" in words.opening(edition, "zh", first, at("2027-01-30 12:00")).wordings[0]
+    assert "on 15 February at 9:00" in words.opening(edition, "en", first, at("2027-02-04 12:30")).wordings[0]
+    assert "2月15日 09:00" in words.still_waiting(edition, "zh", 1, at("2027-02-04 12:30")).wordings[0]
 
 
 def said(text: str, now: str, words: Edition | None = None) -> str:

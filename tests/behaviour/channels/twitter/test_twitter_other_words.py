@@ -54,6 +54,20 @@ def test_when_all_wordings_are_used_the_next_asker_is_invited_and_answered_priva
     assert WORDS[0] in shop.told_privately(dong)[0]
 
 
+@pytest.mark.parametrize("night", [False, True])
+def test_whoever_is_handed_over_in_public_hears_so_there_in_words_without_place_or_wait(
+    shop: XShop, night: bool
+) -> None:
+    shop.clock.move(10 * 3600 if night else 0)
+    people = [shop.platform.person(name) for name in ("linxiao", "mei", "shan", "dong", "wen", "yan", "lan")]
+    posts = [shop.mentions(person, "转人工") for person in people]
+    told = [reply.text for post in posts for reply in shop.platform.replies_to(post.id)]
+    assert len({*told}) == len(posts)
+    assert all("位" not in text and "分钟" not in text and "私信" not in text for text in told)
+    assert all(("09:00" in text) == night for text in told)
+    assert not any(shop.told_privately(person) for person in people)
+
+
 def test_after_36_hours_the_first_wording_is_posted_again(shop: XShop) -> None:
     before = [told_in_public(shop, name) for name in ("linxiao", "mei", "shan")]
     shop.clock.move(36 * 3600 + 60)
