@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.decisions import Candidate, Understanding
-from bot.intents.fragments import asks
+from bot.intents.sayings import asks
 from bot.knowledge.editions import Edition
 from bot.text.folding import HAN, search_form
 

@@ -26,11 +26,11 @@ from bot.domain.turns import ClaimedMessage
 from bot.errors import EngineFailed
 from bot.intents import faq, policy
 from bot.intents.context import Readings, in_context, may_follow, sentences
-from bot.intents.fragments import without_fillers
 from bot.intents.inference import InferenceThread
 from bot.intents.people_done import after_people, unanswered
-from bot.intents.policy import UseSkill, refuses_choices
+from bot.intents.policy import SayEntry, UseSkill, refuses_choices
 from bot.intents.rights import exercised_right
+from bot.intents.sayings import asks, without_fillers
 from bot.intents.skills.social_listening import handoff_unread
 from bot.intents.small_talk import after_pause, called_off, courtesy, or_wait_for_the_rest, pieces, politely
 from bot.intents.turn import DialogueTurn
@@ -223,6 +223,9 @@ class DialogueManager:
         utterances = (Utterance(question, turn.language, turn.edition.number) for question in asked)
         parts = await asyncio.gather(*(self._understand(one) for one in utterances))
         routes = policy.decide_each(parts, turn.edition, turn)
+        unsure = (text for text, route in zip(asked, routes) if not isinstance(route, SayEntry | UseSkill))
+        if not all(map(asks, unsure)):  # a part that asks nothing belongs to the other
+            return None
         answers = await self._skill_answers([route for route in routes if isinstance(route, UseSkill)], turn)
         return faq.respond_to_each(routes, answers, turn.edition, turn, self._wording_channel(turn.conversation))
 
@@ -255,8 +258,8 @@ class DialogueManager:
             return replace(turn, failure=failure)
 
     async def _understood(self, turn: DialogueTurn) -> Understanding:
-        """The understanding of what the customer wrote: with the pieces before, without fillers, after what was answered
-        last, whichever reads best."""
+        """The understanding of what the customer wrote, read with the pieces before, without fillers, and after what was
+        answered last, whichever reads best."""
         if turn.message.kind is Kind.PROMPT:
             return await self._read(turn, text) if (text := unanswered(turn)) else Understanding()
         text = turn.message.text
@@ -341,7 +344,7 @@ def in_queue(turn: DialogueTurn, decision: Decision) -> Decision:
 
 
 def remembered(turn: DialogueTurn, decision: Decision) -> Decision:
-    """The decision with what later turns look back to: when the bot spoke, and the customer's words that it answered."""
+    """The decision with what later turns look back to: when the bot spoke, and the words that it answered."""
     if isinstance(decision, Quiet) or (isinstance(decision, Answer) and decision.author is Author.SYSTEM):
         return decision
     slots = {**decision.slots, "at": turn.now}

@@ -6,8 +6,8 @@ from bot.domain.cases import CaseState
 from bot.domain.decisions import Answer, Decision, Quiet
 from bot.domain.messages import Author, Owner
 from bot.intents import faq, policy
-from bot.intents.fragments import asks
 from bot.intents.policy import SayEntry
+from bot.intents.sayings import asks
 from bot.intents.turn import DialogueTurn
 
 _QUOTED = 40  # characters of a question

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from bot.domain.decisions import Candidate, Turn, Understanding
 from bot.domain.messages import Reason
-from bot.intents.commands import says_no, says_yes
+from bot.intents.sayings import says_no, says_yes
 from bot.knowledge.editions import Edition
 from bot.knowledge.entries import Entry
 from bot.knowledge.similarity import same_form
@@ -95,13 +95,16 @@ def decide(understanding: Understanding, edition: Edition, turn: Turn) -> Route:
 
 
 def decide_each(parts: Sequence[Understanding], edition: Edition, turn: Turn) -> tuple[Route, ...]:
-    """The routes of several questions in one message. () if none is sure, one is small talk, or two have the same entry:
-    the message is understood as a whole then."""
+    """The routes of several questions in one message, some of which the bot may be unsure of.
+
+    () if it is sure of none, one is small talk or wants a person, or two have the same entry: the message is understood as
+    a whole then.
+    """
     routes = tuple(decide(part, edition, turn) for part in parts)
     sure = [route.entry for route in routes if isinstance(route, SayEntry | UseSkill)]
     serious = all(not edition.entries[entry].small_talk for entry in sure)
-    different = len(set(sure)) == len(sure)
-    return routes if sure and different and serious else ()
+    called = any(isinstance(route, ToPerson) and route.reason is not Reason.UNSURE for route in routes)
+    return routes if sure and serious and not called and len(set(sure)) == len(sure) else ()
 
 
 def _route_of_entry(entry: Entry, confidence: float, turn: Turn) -> Route:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from bot.domain.decisions import OPTED_OUT, Answer, Change, Decision, Quiet
 from bot.domain.messages import Audience, Author, Kind
-from bot.intents.commands import says_no, says_yes, wants_erasure, wants_opt_out, wants_unlink
+from bot.intents.opt_out import wants_opt_out
+from bot.intents.sayings import says_no, says_yes, wants_erasure, wants_unlink
 from bot.intents.turn import DialogueTurn
 
 _YES_WITHIN = 600.0  # seconds after the question whether to erase

@@ -1,7 +1,7 @@
 """Nods, openers, pieces of a question, pauses: what people say around their questions, and what is said to that.
 
-A talk is polite and never chatty: no nod makes a case, nobody is greeted twice, and the same courtesy is not said twice in
-a row. A piece of a question waits for its rest; if none comes within a minute, the bot asks.
+A talk is polite and never chatty: no nod makes a case, nobody is greeted twice, and the same courtesy is not said
+twice in a row. A piece of a question waits for its rest; if none comes within a minute, the bot asks.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from bot.domain.decisions import Answer, Ask, Change, Decision, HandOff, Quiet
 from bot.domain.messages import PERSONS, Kind, Reason
-from bot.intents.commands import calls_off, cancels
-from bot.intents.fragments import is_nod, is_number, is_opener, is_piece
+from bot.intents.fragments import is_nod, is_number, is_piece
+from bot.intents.sayings import calls_off, cancels, is_opener
 from bot.intents.turn import DialogueTurn
 from bot.text import truncate
 

@@ -112,7 +112,7 @@ class Entry(Content):
     handoff: Literal["never", "always"] = "never"  # `always`: a person replies, after the answer if there is one
     skill: str = ""  # the intent of the skill that replies
     small_talk: bool = False
-    # What it says about the customer, or about the talk: a greeting is not repeated, a courtesy not said twice in a row.
+    # What it says about the customer; or a greeting, said at the beginning, or a courtesy, not said twice in a row.
     signal: Literal["", "anger", "dissatisfied", "person", "greeting", "courtesy"] = ""
     valid_from: date | None = None  # first day, in the deployment's time zone
     valid_to: date | None = None  # last day

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import resources
 from types import MappingProxyType
 from typing import TypeAlias
 
+import yaml
 from pydantic import ValidationError
 
 from bot.errors import ConfigProblem
@@ -123,89 +125,12 @@ OPTIONAL: Mapping[str, Placeholders] = MappingProxyType(
         "hours.day_closed": {"day": text, "opens": text},
     }
 )
-# Texts of declared phrases that older knowledge bases and editions lack.
-BUILT_IN: Phrases = MappingProxyType(
+BUILT_IN: Phrases = MappingProxyType(  # texts of declared phrases that older knowledge bases and editions lack
     {
-        "media.file": Bilingual(zh="文件", en="file"),
-        "media.unsupported": Bilingual(zh="消息", en="message"),
-        "talk.invite": Bilingual(zh="您请说，我在。", en="Go ahead, I'm listening."),
-        "talk.here": Bilingual(zh="在的，您请说。", en="I'm here. Go ahead."),
-        "talk.ask": Bilingual(
-            zh="您想问什么？说得再具体一点，我马上看；要找同事，回复“人工”。",
-            en="What would you like to know? Tell me a little more and I'll look at once; for a colleague, reply “agent”.",
-        ),
-        "talk.number": Bilingual(
-            zh="收到这串数字。您想查什么？说一句，我就知道怎么帮您。",
-            en="I have the number. What would you like to find out? One sentence, and I know how to help.",
-        ),
-        "talk.fine": Bilingual(zh="好的，有事随时叫我。", en="All right. I'm here whenever you need me."),
-        "handoff.cancelled": Bilingual(
-            zh="好的，不转人工了。还有别的问题，直接问我就好。",
-            en="All right, I've cancelled the request for a colleague. If there is anything else, just ask.",
-        ),
-        "handoff.sorry": Bilingual(
-            zh="让您有这样的感受，实在对不起。这件事我请同事优先处理。",
-            en="I'm sorry that you feel this way. A colleague will look at this before anything else.",
-        ),
-        "handoff.urgent": Bilingual(
-            zh="知道您着急，这件事我请同事优先处理。",
-            en="I understand that this is urgent. A colleague will look at it before anything else.",
-        ),
-        "people.returned": Bilingual(
-            zh="同事先忙到这里，接下来由我回复您，有问题直接问就好。",
-            en="My colleague is done here, and I'm back. If there is anything else, just ask.",
-        ),
-        "people.resolved": Bilingual(
-            zh="同事这边处理完了。之后有事，随时写给我。",
-            en="My colleague has finished here. If anything else comes up, just write.",
-        ),
-        "people.open": Bilingual(
-            zh="“{question}”这一句还没有答复。要请同事接着看，回复“人工”。",
-            en="“{question}” is still open. To have a colleague look at it, reply “agent”.",
-        ),
-        "rights.stopped": Bilingual(
-            zh="好的，不再给您发消息。您什么时候再写来，我就什么时候回复。",
-            en="All right, I won't send you any more messages. If you write again, I'll answer.",
-        ),
-        "rights.erase": Bilingual(
-            zh="要我删除您的全部对话和资料吗？删除后找不回来，正在处理的事也会结束。确定就回复“是”。",
-            en="Shall I erase all your messages and details? They cannot be brought back, and anything still being worked on "
-            "ends. To confirm, reply “yes”.",
-        ),
-        "rights.erased": Bilingual(
-            zh="好的，这就删除您的全部对话和资料。这是最后一条消息；您再写来，我们从头认识。",
-            en="All right, I'm erasing all your messages and details now. This is my last message; if you write again, we "
-            "start afresh.",
-        ),
-        "rights.kept": Bilingual(zh="好的，什么都不删。", en="All right, nothing is erased."),
-        "link.take_your_time": Bilingual(zh="不急，您慢慢来。", en="No hurry, take your time."),
-        "link.why": Bilingual(
-            zh="会员信息只告诉本人：号码用来找到您的会员卡，验证码确认是您。只用于这一次验证。",
-            en="Membership details are for the member alone: the number finds your card, the code shows that it's you. It is "
-            "used for this check only.",
-        ),
-        "link.sent_again": Bilingual(
-            zh="好，又发了一次，请看最新的那条短信。今天还能再发 {left} 次。要是一直收不到，号码可能和登记的不同，回复“人工”让同事帮您看。",
-            en="I've sent it again; look for the latest text message. I can send {left} more today. If none arrives, the number "
-            "may differ from the one on record; reply “agent” and a colleague will look.",
-        ),
-        "link.renewed": Bilingual(
-            zh="这个验证码过期了，我又发了一条新的，请用最新的那条短信。",
-            en="That code has expired. I've sent a new one; use the latest text message.",
-        ),
-        "handoff.public": Bilingual(
-            zh="这件事我请同事来接着帮您，他们会尽快回复。",
-            en="A colleague will take this from here and reply as soon as they can.",
-        ),
-        "handoff.public_closed": Bilingual(
-            zh="这件事要请同事来处理。他们的上班时间：{opens}，到时回复您。",
-            en="A colleague needs to look at this. The team is back at work {opens} and will reply to you then.",
-        ),
-        "handoff.corrected": Bilingual(
-            zh="抱歉，比我之前说的要久一些。您现在排在第 {position} 位，大约还要 {minutes} 分钟。",
-            en="Sorry, this is taking longer than I told you. "
-            "You are now number {position} in line and should hear back in about {minutes} min.",
-        ),
+        name: Bilingual.model_validate(both)
+        for name, both in yaml.safe_load(
+            (resources.files("bot.knowledge") / "built_in.yaml").read_text(encoding="utf-8")
+        ).items()
     }
 )
 FAMILIES = ("tier.",)  # prefixes of phrases without placeholders, one for each code of the member system

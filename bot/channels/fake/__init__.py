@@ -72,7 +72,7 @@ class FakeChannel:
             raise Refused(400, "malformed") from strange
         return Messages((self._inbound(line, request.received_at),))
 
-    def answer(self, request: RawRequest, reply: Outbound | None) -> RawResponse:  # noqa: ARG002 - the Protocol's
+    def answer(self, request: RawRequest, reply: Outbound | None) -> RawResponse:
         told = {"text": reply.text if reply else None}
         return RawResponse(body=json.dumps(told, ensure_ascii=False).encode(), content_type="application/json")
 
@@ -82,7 +82,7 @@ class FakeChannel:
         self.sent.append(message)
         return Sent(f"fake-{len(self.sent)}")
 
-    def limits(self, conversation: Conversation, now: Instant) -> Limits:  # noqa: ARG002 - the Protocol's
+    def limits(self, conversation: Conversation, now: Instant) -> Limits:
         return Limits(
             self.settings.length,
             BYTES,

@@ -20,12 +20,12 @@ from bot.domain.decisions import Answer, Ask, Change, Decision, Effect, Turn
 from bot.domain.members import MemberKey
 from bot.domain.messages import DAY, Audience, Identity, Instant, Kind
 from bot.domain.turns import CodeKept
-from bot.intents.commands import cancels, says_wait
+from bot.intents.sayings import asks_why, leaves_linking, says_wait, wants_another_code
 from bot.intents.skills.points_statement import statement
 from bot.ports.nlu import MemberDirectory
 from bot.ports.storage import OneTimeCodeStore
 from bot.text import truncate
-from bot.text.folding import LONGEST, ascii_digits, folded, is_invisible, search_form, without_courtesies
+from bot.text.folding import LONGEST, ascii_digits, is_invisible, search_form, without_courtesies
 
 CODE_DIGITS = 6
 _MOST_TYPED = 400  # characters, including invisible ones; a longer text is no number
@@ -150,17 +150,6 @@ SEND_CODE = "send_link_code"
 CODE_PLACE = "{code}"  # in the text of the effect: the code is made only when it is sent
 _WAIT = 1800.0  # seconds after which a number is no longer taken for an answer to our question
 _IN_WORDS = frozenset({Kind.TEXT, Kind.VOICE})  # a click brings a menu's key, never a number or a code
-_CANCEL = re.compile(r"(?:取消绑定|先?不绑(?:定)?了|不(?:想)?(?:查|验证|绑定)了|不想(?:给|发|提供|告诉).{0,8})")
-_RESEND = re.compile(
-    r"绑定|link|(?:.{0,8}(?:没|未|收不到|没有).{0,4}(?:收到|短信|验证码|信息|来|到|看到|看见)|收不到).{0,10}|.{0,6}(?:再|重新?|又).{0,2}(?:发|送|来).{0,8}"
-    r"|.{0,8}验证码呢|.{0,20}(?:didnt|did not|havent|have not|hasnt|has not|never|not|no|nothing)\b.{0,12}"
-    r"\b(?:get|got|gotten|receive|received|code|text|sms|come|came|arrive|arrived)\b.{0,20}|.{0,12}(?:re ?send|send (?:it |me )?(?:again|another|a new)).{0,20}"
-    r"|where is (?:the|my) (?:code|text).{0,10}"
-)
-_WHY = re.compile(
-    r".{0,16}(?:为什么|为啥|干嘛|干什么|做什么|凭什么|有什么用|有必要吗|必须要?|一定要|安全吗|泄露|泄漏|隐私).{0,20}"
-    r"|.{0,30}\b(?:why|what for|is (?:it|this|that) safe|do i have to|is (?:it|that) necessary|privacy)\b.{0,40}"
-)
 _CODE_WITHIN = re.compile(r"(?<![0-9])([0-9]{3})[ -]?([0-9]{3})(?![0-9])")
 _PHONE_WITHIN = re.compile(r"(?<![0-9])1[3-9][0-9]{9}(?![0-9])")
 _ABOUT_A_CODE = re.compile(r"验证码|校验码|短信|密码|数字|code|digits|收到|got|received|text")
@@ -244,7 +233,7 @@ class LinkSkill:
         if turn.message.kind is Kind.VOICE and is_invisible(text):
             return True  # speech recognition failed: we ask for the number in writing
         number = is_number(text) or _key_in(text) is not None or (under_way.step == "code" and code_within(text))
-        return bool(number) or _cancels(text) or says_wait(text) or _says(text, _WHY) or _asks_again(text, under_way)
+        return bool(number) or leaves_linking(text) or says_wait(text) or asks_why(text) or _asks_again(text, under_way)
 
     def again(self, turn: Turn) -> Ask | None:
         under_way = progress(turn)
@@ -259,12 +248,12 @@ class LinkSkill:
         if under_way is None or not self.wants(turn):
             return await self._start(turn)
         text = turn.message.text
-        if _cancels(text):
+        if leaves_linking(text):
             return self._end("link.cancelled", turn)
         still = self.again(turn)
         if still is not None and says_wait(text):
             return replace(still, text=self._say("link.take_your_time", turn))
-        if still is not None and _says(text, _WHY):
+        if still is not None and asks_why(text):
             return replace(still, text=f"{self._say('link.why', turn)}\n{still.text}")
         return await self._step(turn, under_way)
 
@@ -348,18 +337,9 @@ def _ask(
     return Ask(text, entry=INTENT, audience=Audience.PRIVATE, slots=under_way.slots(), effects=effects, changes=changes)
 
 
-def _says(text: str, words: re.Pattern[str]) -> bool:
-    """Whether a text is one of these sayings, whatever its width, case, script and punctuation."""
-    return len(text) <= LONGEST and words.fullmatch(folded(text)) is not None
-
-
-def _cancels(text: str) -> bool:
-    return cancels(text) or _says(text, _CANCEL)
-
-
 def _asks_again(text: str, under_way: LinkingProgress) -> bool:
     """Whether the customer, who was sent a code, asks for another."""
-    return under_way.step == "code" and _says(text, _RESEND)
+    return under_way.step == "code" and wants_another_code(text)
 
 
 def _key_in(text: str) -> MemberKey | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.intents.utterances import wants_opt_out
+from bot.intents.opt_out import wants_opt_out
 
 STOP = (
     *(

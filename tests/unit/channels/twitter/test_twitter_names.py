@@ -9,7 +9,7 @@ from support.cpu_time import cpu_within
 from support.twitter_payloads import JULY_24, activity, push, webhook_channel
 
 from bot.domain.messages import Inbound, Kind, Messages
-from bot.intents.utterances import wants_opt_out
+from bot.intents.opt_out import wants_opt_out
 
 CHANNEL = webhook_channel()
 
