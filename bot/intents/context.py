@@ -1,8 +1,8 @@
 """Follow-ups: "那新疆呢", "红茶呢", "who pays for that?" mean more after an answer than alone.
 
 A short text after an answer is read three times: alone, after the title of the entry that was answered, and after the
-words that it answered. How likely it stays with that entry is a logistic regression on what the readings say, how close the
-text is to the answer, and its form. `bench/follow_ups.py` measures it; a wrong topic is worse than a person.
+words that it answered. How likely it stays with that entry is a logistic regression on what the readings say, how close
+the text is to the answer, and its form. `bench/follow_ups.py` measures it; a wrong topic is worse than a person.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def stays(text: str, readings: Readings, last: str, answer: str) -> float:
 
 
 def in_context(text: str, readings: Readings, last: str, answer: str, edition: Edition) -> Understanding:
-    """The best reading of a follow-up: the entry last answered, another that two readings agree on, or the text alone."""
+    """The best reading of a follow-up: the entry last answered, another that two readings mean, or the text alone."""
     alone, limit = readings.alone, edition.thresholds_of(readings.alone.engine).answer_for
     probability = stays(text, readings, last, answer)
     best, *others = alone.candidates

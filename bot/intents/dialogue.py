@@ -223,7 +223,9 @@ class DialogueManager:
         utterances = (Utterance(question, turn.language, turn.edition.number) for question in asked)
         parts = await asyncio.gather(*(self._understand(one) for one in utterances))
         routes = policy.decide_each(parts, turn.edition, turn)
-        unsure = (text for text, route in zip(asked, routes) if not isinstance(route, SayEntry | UseSkill))
+        unsure = (
+            text for text, route in zip(asked, routes, strict=False) if not isinstance(route, SayEntry | UseSkill)
+        )
         if not all(map(asks, unsure)):  # a part that asks nothing belongs to the other
             return None
         answers = await self._skill_answers([route for route in routes if isinstance(route, UseSkill)], turn)

@@ -41,8 +41,10 @@ def _answer(route: SayEntry, edition: Edition, turn: Turn, channel: str) -> Deci
 def respond_to_each(
     routes: Sequence[Route], answers: Mapping[str, Answer], edition: Edition, turn: Turn, channel: str
 ) -> Decision | None:
-    """One reply to several questions: the answers to those that the bot is sure of, and a person for the others. None if
-    an entry is not valid now, or a skill does more than say something. answers: the skills' answers, by entry."""
+    """One reply to several questions: the answers to those that the bot is sure of, and a person for the others.
+
+    None if an entry is not valid now, or a skill does more than say something. answers: the skills' answers, by entry.
+    """
     sure = [route for route in routes if isinstance(route, SayEntry | UseSkill)]
     answer = _answer_to_each(sure, answers, edition, turn, channel)
     if answer is None or len(sure) == len(routes):

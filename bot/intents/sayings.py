@@ -19,7 +19,7 @@ _ASKS = re.compile(r"[?？]|多久|几|吗")
 
 
 class _Saying(BaseModel):
-    """Regular expressions: for a whole text (`says`), with `chained` several in a row; or for a part of it (`inside`)."""
+    """Regular expressions: for a whole text (`says`; `chained`: several in a row), or for a part of it (`inside`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -87,23 +87,23 @@ class NoSmsGateway:
     It fails before the member is looked up, so the reply does not reveal who is a member.
     """
 
-    async def carry_out(self, effect: Effect, key: str, conversation: Conversation) -> None:
+    async def carry_out(self, effect: Effect, key: str, conversation: Conversation) -> None:  # noqa: ARG002
         raise DeliveryFailed("no_sms_gateway", permanent=True)
 
 
 class NoMembers:
     """`ports.MemberDirectory` for a deployment without a member system."""
 
-    async def find(self, key: MemberKey) -> Member | None:
+    async def find(self, key: MemberKey) -> Member | None:  # noqa: ARG002
         return None
 
-    async def member(self, member_id: str) -> Member | None:
+    async def member(self, member_id: str) -> Member | None:  # noqa: ARG002
         return None
 
-    async def points(self, member_id: str) -> Points:
+    async def points(self, member_id: str) -> Points:  # noqa: ARG002
         raise MemberSystemFailed("no_members")
 
-    async def redeem(self, member_id: str, gift: str, key: str) -> Redemption:
+    async def redeem(self, member_id: str, gift: str, key: str) -> Redemption:  # noqa: ARG002
         raise MemberSystemFailed("no_members")
 
     def close(self) -> None:

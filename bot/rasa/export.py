@@ -139,7 +139,7 @@ def _block(texts: Sequence[str]) -> _Block:
 class _Dumper(yaml.SafeDumper):
     """Without anchors and aliases, which Rasa's YAML reader refuses."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
         return True
 
 

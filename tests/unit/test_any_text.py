@@ -26,7 +26,7 @@ from bot.channels.wechat.security import text_reply
 from bot.domain.decisions import Turn
 from bot.domain.messages import Limits, Media
 from bot.intents.classifier.training import normalized_texts
-from bot.intents.dialogue import fetches
+from bot.intents.turn import fetches
 from bot.intents.policy import chosen_entry
 from bot.intents.skills.account_linking import LinkingProgress, LinkingTerms, LinkSkill, OneTimeCodes
 from bot.text import BYTES, CHARACTERS, cut, truncate

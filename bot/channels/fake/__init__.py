@@ -1,4 +1,4 @@
-"""The fake channel: JSON in, sent messages kept in memory. For `yingda say`, `yingda talk` and tests.
+"""The fake channel: JSON in, sent messages kept in memory. For `yingda say` and for tests.
 
 A request is `{"from": "alice", "text": "hello", "id": "1", "thread": ""}`, the answer `{"text": ...}`. It offers what
 WeChat lacks: public threads, and sends that fail on demand.
@@ -72,7 +72,7 @@ class FakeChannel:
             raise Refused(400, "malformed") from strange
         return Messages((self._inbound(line, request.received_at),))
 
-    def answer(self, request: RawRequest, reply: Outbound | None) -> RawResponse:
+    def answer(self, request: RawRequest, reply: Outbound | None) -> RawResponse:  # noqa: ARG002 - the Protocol's
         told = {"text": reply.text if reply else None}
         return RawResponse(body=json.dumps(told, ensure_ascii=False).encode(), content_type="application/json")
 
@@ -82,7 +82,7 @@ class FakeChannel:
         self.sent.append(message)
         return Sent(f"fake-{len(self.sent)}")
 
-    def limits(self, conversation: Conversation, now: Instant) -> Limits:
+    def limits(self, conversation: Conversation, now: Instant) -> Limits:  # noqa: ARG002 - the Protocol's
         return Limits(
             self.settings.length,
             BYTES,

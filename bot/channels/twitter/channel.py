@@ -97,7 +97,7 @@ class TwitterChannel:
         check(self._secret, request.body, request.headers.get(HEADER, ""))
         return Messages(inbounds_of(_parsed(request.body), self._ours, request.received_at), answerable=False)
 
-    def answer(self, request: RawRequest, reply: Outbound | None) -> RawResponse:
+    def answer(self, request: RawRequest, reply: Outbound | None) -> RawResponse:  # noqa: ARG002 - a Channel's
         """An empty acknowledgement: X reads only the status."""
         return ACKNOWLEDGED
 
@@ -140,7 +140,7 @@ class TwitterChannel:
         """The account's sending status. Raises Unavailable."""
         return await self.client.sending_status()
 
-    def limits(self, conversation: Conversation, now: Instant) -> Limits:
+    def limits(self, conversation: Conversation, now: Instant) -> Limits:  # noqa: ARG002 - always the same
         """280 weighted characters in public, 10,000 characters in a direct message."""
         if conversation.public:
             return Limits(POST.length, POST.unit, public=True, posting_rules=self._posting_rules)

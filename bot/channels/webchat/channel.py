@@ -117,7 +117,7 @@ class WebChatChannel:
             (Inbound(self.name, handle, f"{handle}:{line.id}", Kind.TEXT, line.text, at=request.received_at),)
         )
 
-    def answer(self, request: RawRequest, reply: Outbound | None) -> RawResponse:
+    def answer(self, request: RawRequest, reply: Outbound | None) -> RawResponse:  # noqa: ARG002 - a Channel's
         """An acknowledgement. Replies never travel in responses, but on the stream, so that they stay in order."""
         return RawResponse(202, b'{"accepted":true}', JSON)
 
@@ -126,7 +126,7 @@ class WebChatChannel:
         await self._live.publish(MAILBOX_TOPIC, mailbox_address(message.account, message.handle))
         return Sent()
 
-    def limits(self, conversation: Conversation, now: Instant) -> Limits:
+    def limits(self, conversation: Conversation, now: Instant) -> Limits:  # noqa: ARG002 - always the same
         return Limits(TEXT.length, TEXT.unit)
 
 

@@ -190,7 +190,7 @@ class PlainMode:
             raise Refused(400, "encrypted")  # WeChat is set to safe mode, our configuration to plain
         return fields
 
-    def close(self, reply: str, request: RawRequest) -> str:
+    def close(self, reply: str, request: RawRequest) -> str:  # noqa: ARG002
         return reply
 
 

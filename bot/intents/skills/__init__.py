@@ -24,7 +24,7 @@ class PersonSkill:
     def __init__(self, reason: Reason = Reason.ASKED) -> None:
         self._reason = reason
 
-    async def respond(self, turn: Turn) -> Decision:
+    async def respond(self, turn: Turn) -> Decision:  # noqa: ARG002
         return HandOff(self._reason)
 
 
