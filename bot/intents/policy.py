@@ -83,14 +83,12 @@ def decide(understanding: Understanding, edition: Edition, turn: Turn) -> Route:
         return ToPerson(Reason.UNSURE)
     if understanding.exact or best.confidence >= thresholds.answer_for(best.intent):
         return _route_of_entry(edition.entries[best.intent], best.confidence, turn)
-    if best.confidence >= thresholds.ask and edition.entries[best.intent].signal == "anger":
-        return ToPerson(Reason.ANGER, confidence=best.confidence)
-    choices = tuple(_worth_asking(known, edition, edition.day(turn.now))) if best.confidence >= thresholds.ask else ()
-    admissible = len(choices) > 1 or (choices and best.confidence > ALONE)
-    answered = any(edition.entries[choice].handoff == "never" for choice in choices)
+    choices = list(islice(_worth_asking(known, edition, edition.day(turn.now)), MOST_CHOICES))
+    likely = bool(choices) and choices[0].confidence >= (thresholds.ask if len(choices) > 1 else ALONE)
+    answered = any(edition.entries[choice.intent].handoff == "never" for choice in choices)
     # choices that all lead to a person need no question, and one question back is enough
-    if admissible and answered and not turn.conversation.slots.get("asked"):
-        return DidYouMean(choices, best.confidence)
+    if likely and answered and not turn.conversation.slots.get("asked"):
+        return DidYouMean(tuple(choice.intent for choice in choices), choices[0].confidence)
     return ToPerson(Reason.UNSURE, confidence=best.confidence)
 
 
@@ -129,11 +127,13 @@ def _best(known: Sequence[Candidate], edition: Edition, ask: float) -> Candidate
     return known[0] if known else None
 
 
-def _worth_asking(known: Sequence[Candidate], edition: Edition, today: date) -> Iterator[str]:
-    """The likeliest entries that are valid today, at most MOST_CHOICES."""
-    likely = (one.intent for one in known if one.confidence >= LEAST_LIKELY)
-    serious = (edition.entries[intent] for intent in likely if not edition.entries[intent].small_talk)
-    yield from islice((entry.id for entry in serious if entry.valid_on(today)), MOST_CHOICES)
+def _worth_asking(known: Sequence[Candidate], edition: Edition, today: date) -> Iterator[Candidate]:
+    """The candidates that may be offered, the likeliest first: no small talk, no anger, and valid today."""
+    for one in known:
+        entry = edition.entries[one.intent]
+        serious = not entry.small_talk and not entry.signal
+        if one.confidence >= LEAST_LIKELY and serious and entry.valid_on(today):
+            yield one
 
 
 def chosen_entry(edition: Edition, turn: Turn) -> str | None:
