@@ -34,7 +34,7 @@ from bot.intents.sayings import asks, without_fillers
 from bot.intents.skills.social_listening import handoff_unread
 from bot.intents.small_talk import after_pause, called_off, courtesy, or_wait_for_the_rest, pieces, politely
 from bot.intents.turn import DialogueTurn
-from bot.intents.utterances import is_sure, split_questions, surer
+from bot.intents.utterances import completed, is_sure, split_questions, surer
 from bot.knowledge.editions import Edition
 from bot.ports.channels import Clock
 from bot.ports.nlu import MultiTurnSkill, Skill
@@ -268,9 +268,10 @@ class DialogueManager:
         alone = await self._read(turn, text)
         if alone.exact or is_sure(alone, turn.edition):
             return alone if alone.exact else await self._in_context(turn, alone)
-        for fuller in dict.fromkeys((pieces(turn), without_fillers(text))):
-            if fuller and fuller != text:
-                alone = surer(alone, await self._read(turn, fuller))
+        if (shorter := without_fillers(text)) != text:
+            alone = surer(alone, await self._read(turn, shorter))
+        if whole := pieces(turn):
+            alone = completed(alone, await self._read(turn, whole))
         return alone if is_sure(alone, turn.edition) else await self._in_context(turn, alone)
 
     async def _read(self, turn: DialogueTurn, text: str) -> Understanding:

@@ -19,7 +19,7 @@ PIECES_LAST = 600.0  # seconds for which a piece is read with the next message
 _PAUSE = 60.0  # seconds without the rest of a question, after which the bot asks for it
 _MOST_UNCLEAR = 3  # unclear messages in a row, the last of which goes to a person
 _MOST_PIECES, _LONGEST_PIECE = 4, 60  # characters
-SURE_ENOUGH_TO_ASK = 0.3  # confidence from which a piece is asked about at once
+SURE_ENOUGH_TO_ASK = 0.6  # confidence from which a piece is asked about at once
 
 
 def courtesy(turn: DialogueTurn) -> Decision | None:

@@ -22,6 +22,14 @@ def surer(one: Understanding, other: Understanding) -> Understanding:
     return max(one, other, key=lambda reading: reading.candidates[0].confidence if reading.candidates else 0.0)
 
 
+def completed(last: Understanding, whole: Understanding) -> Understanding:
+    """The surer of two readings: of the last piece of a question, and of all pieces together. The pieces before may mislead:
+    together they must mean something that the last could mean."""
+    meant = {one.intent for one in last.candidates if one.confidence >= _POSSIBLE}
+    return surer(last, whole) if whole.candidates and whole.candidates[0].intent in meant else last
+
+
+_POSSIBLE = 0.05  # confidence
 MOST = 3  # questions in one message; with more of them it is a story, which is understood as a whole
 _SENTENCE_ENDS = re.compile(r"[?？!！。;；\n]+|\.(?=\s)")
 _ALSO = re.compile(
