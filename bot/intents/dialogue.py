@@ -29,6 +29,7 @@ from bot.intents.context import Readings, in_context, may_follow, sentences
 from bot.intents.inference import InferenceThread
 from bot.intents.people_done import after_people, unanswered
 from bot.intents.policy import SayEntry, UseSkill, refuses_choices
+from bot.intents.repeats import named_line, repeats, shortened
 from bot.intents.rights import exercised_right
 from bot.intents.sayings import asks, without_fillers
 from bot.intents.skills.social_listening import handoff_unread
@@ -242,7 +243,7 @@ class DialogueManager:
         if turn.conversation.public and is_unsure(decision):  # praise is left alone, and not asked about
             happy = (await self._inference.sentiment(turn.message.text)).name == "happy"
             return Quiet("praise") if happy else decision
-        return or_wait_for_the_rest(turn, politely(turn, decision))
+        return or_wait_for_the_rest(turn, politely(turn, shortened(turn, decision)))
 
     # What the gates look at.
 
@@ -285,6 +286,8 @@ class DialogueManager:
             return alone
         best, channel = alone.candidates[0].intent, self._wording_channel(turn.conversation)
         answers = [edition.answer(entry, turn.language, channel, turn.now) or "" for entry in (last, best)]
+        if repeats(turn, last) and not named_line(text, answers[0]):  # said twice already
+            return alone
         after_title, after_words, (close, close_elsewhere) = await asyncio.gather(
             self._read(turn, f"{edition.title(last, turn.language)} {text}"),
             self._read(turn, f"{turn.slots.get('words', '')} {text}"),
@@ -353,7 +356,11 @@ def remembered(turn: DialogueTurn, decision: Decision) -> Decision:
     slots = {**decision.slots, "at": turn.now}
     entry = turn.edition.entries.get(decision.entry)
     if isinstance(decision, Answer) and entry is not None and not entry.small_talk:
-        slots |= {"last_intent": entry.id, "words": turn.message.text[:_REMEMBERED]}
+        slots |= {"last_intent": entry.id}
+        if "repeats" not in slots:  # a follow-up leans on the words that it followed
+            slots |= {"words": turn.message.text[:_REMEMBERED]}
+        else:
+            slots |= {"words": turn.slots.get("words", "")}
     return replace(decision, slots=slots)
 
 

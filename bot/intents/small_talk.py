@@ -65,6 +65,8 @@ def politely(turn: DialogueTurn, decision: Decision) -> Decision:
     entry = turn.edition.entries.get(decision.entry) if isinstance(decision, Answer) else None
     if not isinstance(decision, Answer) or entry is None or turn.conversation.public:
         return decision
+    if entry.signal == "greeting" and turn.conversation.in_queue:  # "anybody there?" is not to the bot
+        return Quiet("with_a_person")
     if entry.signal == "greeting" and turn.begun:
         return _once(turn, "talk.here")
     if entry.signal not in ("greeting", "courtesy"):
