@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from bot.batching import Batcher
 from bot.domain.decisions import Understanding, Utterance
 from bot.errors import EncoderFailed, EngineFailed
+from bot.intents.mood import Tone, moods, prepare
 from bot.intents.sentiment import Sentiment, classify
 from bot.ports.nlu import ServingEngine
 from bot.telemetry import timed_calls
@@ -32,6 +33,12 @@ class InferenceThread:
         self._batched: Batcher[Utterance, Understanding] = Batcher(self._understand, batch)
         self._overrunning: asyncio.Future[list[Understanding]] | None = None
 
+    def load(self, number: int, model: bytes) -> None:
+        """Load an edition's model into the engine, and train what tells moods: no customer waits for it. Blocking.
+        Raises as the engine does."""
+        self._engine.load(number, model)
+        prepare()
+
     async def understand(self, utterance: Utterance) -> Understanding:
         """Understand one text. Raises EngineFailed, also while the engine hangs, and TimeoutError after `limit`."""
         known = self._engine.look_up(utterance)
@@ -48,6 +55,14 @@ class InferenceThread:
     async def sentiment(self, text: str) -> Sentiment:
         """The sentiment of a text. In the same thread, so that it never competes with customers who wait."""
         return (await asyncio.get_running_loop().run_in_executor(self._thread, classify, [text]))[0]
+
+    async def mood(self, text: str) -> Tone:
+        """The mood of a text. In the same thread, after the text was understood: its vector is known then. Raises
+        EngineFailed while the engine hangs, and TimeoutError after `limit`."""
+        if self._hangs:
+            raise EngineFailed("the engine still works on earlier texts")
+        async with asyncio.timeout(self._limit):
+            return (await asyncio.get_running_loop().run_in_executor(self._thread, moods, [text]))[0]
 
     def close(self) -> None:
         """Wait for the running batch, unless it hangs."""
