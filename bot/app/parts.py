@@ -128,8 +128,8 @@ def assemble(
     members, hours = member_directory(config, clock), opening_hours(config)
 
     engine = build_engine(config, lambda number: external_model(editions, config.intents.engine, number), chunks)
-    editions = EditionCache(SqlEditions(database), engine.load, chunks.fetch)
     inference = InferenceThread(engine, config.intents.batch)
+    editions = EditionCache(SqlEditions(database), inference.load, chunks.fetch)
     terms = LinkingTerms(OneTimeCodes(config.secret), config.linking)
     built_in = build_skills(config, SkillDeps(members, codes, terms, hours), inference)
     dialogue = build_dialogue(config, clock, inference, editions, {**built_in, **skills})

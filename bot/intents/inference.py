@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
 
 from bot.batching import Batcher
 from bot.domain.decisions import Understanding, Utterance
 from bot.errors import EncoderFailed, EngineFailed
-from bot.intents.classifier.encoder import shared_encoder
+from bot.intents.classifier.encoder import serving_encoder
+from bot.intents.mood import Tone, moods, prepare
 from bot.intents.sentiment import Sentiment, classify
 from bot.ports.nlu import ServingEngine
 from bot.telemetry import timed_calls
 
+P, T = ParamSpec("P"), TypeVar("T")
 ENGINE_LIMIT = 10.0  # seconds until a text is understood; then the turn hands off
 
 
@@ -33,6 +37,12 @@ class InferenceThread:
         self._batched: Batcher[Utterance, Understanding] = Batcher(self._understand, batch)
         self._overrunning: asyncio.Future[list[Understanding]] | None = None
 
+    def load(self, number: int, model: bytes) -> None:
+        """Load an edition's model into the engine, and train what tells moods: no customer waits for it. Blocking.
+        Raises as the engine does."""
+        self._engine.load(number, model)
+        prepare()
+
     async def understand(self, utterance: Utterance) -> Understanding:
         """Understand one text. Raises EngineFailed, also while the engine hangs, and TimeoutError after `limit`."""
         known = self._engine.look_up(utterance)
@@ -47,12 +57,25 @@ class InferenceThread:
             return Understanding()
 
     async def sentiment(self, text: str) -> Sentiment:
-        """The sentiment of a text. In the same thread, so that it never competes with customers who wait."""
-        return (await asyncio.get_running_loop().run_in_executor(self._thread, classify, [text]))[0]
+        """The sentiment of a text. Raises as `mood`."""
+        return (await self._call(classify, [text]))[0]
+
+    async def mood(self, text: str) -> Tone:
+        """The mood of a text, once it was understood: its vector is known then. Raises EngineFailed while the engine
+        hangs, and TimeoutError after `limit`."""
+        return (await self._call(moods, [text]))[0]
 
     async def closeness(self, text: str, passages: Sequence[Sequence[str]]) -> list[float]:
-        """For each passage, given as its sentences, the cosine of the text and the closest of them; 0 for none."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, _closeness, text, passages)
+        """For each passage, given as its sentences, the cosine of the text and the closest of them; 0 for none. Raises as
+        `mood`."""
+        return await self._call(_closeness, text, passages)
+
+    async def _call(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """In the same thread, so that it never competes with customers who wait."""
+        if self._hangs:
+            raise EngineFailed("the engine still works on earlier texts")
+        async with asyncio.timeout(self._limit):
+            return await asyncio.get_running_loop().run_in_executor(self._thread, partial(function, *arguments, **named))
 
     def close(self) -> None:
         """Wait for the running batch, unless it hangs."""
@@ -76,7 +99,7 @@ class InferenceThread:
 
 
 def _closeness(text: str, passages: Sequence[Sequence[str]]) -> list[float]:
-    first, *vectors = shared_encoder().encode([text, *(sentence for passage in passages for sentence in passage)])
+    first, *vectors = serving_encoder().encode([text, *(sentence for passage in passages for sentence in passage)])
     cosines = iter([float(first @ vector) for vector in vectors])
     return [max([next(cosines) for _ in passage], default=0.0) for passage in passages]
 

@@ -15,7 +15,7 @@ from bot.domain.decisions import Candidate, Understanding, Utterance
 from bot.errors import EncoderFailed, EngineFailed
 from bot.intents.classifier.calibration import confidence_features, scale_probabilities
 from bot.intents.classifier.chunks import ChunkAssembler, Fetch, Manifest
-from bot.intents.classifier.encoder import Vectors, shared_encoder
+from bot.intents.classifier.encoder import Vectors, serving_encoder
 from bot.intents.classifier.features import plain
 from bot.intents.classifier.model import CONTESTED, Model
 from bot.knowledge.similarity import same_form
@@ -45,7 +45,7 @@ class ModelLoader:
 
     def _encoder_of(self, model: Model) -> Encoder:
         if not model.encoder:
-            return shared_encoder()
+            return serving_encoder()
         if self._encoder is not None and self._encoder.name == model.encoder:
             return self._encoder
         return _MissingEncoder(model.encoder)
