@@ -85,8 +85,9 @@ def decide(understanding: Understanding, edition: Edition, turn: Turn) -> Route:
         return _route_of_entry(edition.entries[best.intent], best.confidence, turn)
     if best.confidence >= thresholds.ask and edition.entries[best.intent].signal == "anger":
         return ToPerson(Reason.ANGER, confidence=best.confidence)
-    choices = tuple(_worth_asking(known, edition, edition.day(turn.now))) if best.confidence >= thresholds.ask else ()
-    admissible = len(choices) > 1 or (choices and best.confidence > ALONE)
+    likely = best.confidence >= thresholds.ask and not edition.entries[best.intent].small_talk
+    choices = tuple(_worth_asking(known, edition, edition.day(turn.now))) if likely else ()
+    admissible = len(choices) > 1 or (choices == (best.intent,) and best.confidence > ALONE)
     answered = any(edition.entries[choice].handoff == "never" for choice in choices)
     # choices that all lead to a person need no question, and one question back is enough
     if admissible and answered and not turn.conversation.slots.get("asked"):
