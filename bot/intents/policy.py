@@ -98,8 +98,8 @@ def decide(understanding: Understanding, edition: Edition, turn: Turn) -> Route:
 def decide_each(parts: Sequence[Understanding], edition: Edition, turn: Turn) -> tuple[Route, ...]:
     """The routes of several questions in one message, some of which the bot may be unsure of.
 
-    () if it is sure of none, one is small talk or wants a person, or two have the same entry: the message is understood as
-    a whole then.
+    () if it is sure of none, one is small talk or wants a person, or two have the same entry: the message is understood
+    as a whole then.
     """
     routes = tuple(decide(part, edition, turn) for part in parts)
     sure = [route.entry for route in routes if isinstance(route, SayEntry | UseSkill)]
