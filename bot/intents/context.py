@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from bot.domain.decisions import Candidate, Understanding
 from bot.intents.sayings import asks
 from bot.knowledge.editions import Edition
-from bot.text.folding import HAN, search_form
+from bot.text.folding import HAN, LONGEST, search_form
 
 _LONGEST_HAN, _LONGEST_WORDS = 16, 12  # of a follow-up
 _PRONOUN = re.compile(
@@ -67,7 +67,8 @@ class Readings:
 
 def may_follow(text: str) -> bool:
     """Whether a text is short enough to be a follow-up."""
-    return len(HAN.findall(text)) <= _LONGEST_HAN and len(text.split()) <= _LONGEST_WORDS
+    short = len(HAN.findall(text)) <= _LONGEST_HAN and len(text.split()) <= _LONGEST_WORDS
+    return short and len(text) <= LONGEST
 
 
 def sentences(answer: str) -> list[str]:

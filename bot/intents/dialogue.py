@@ -211,7 +211,13 @@ class DialogueManager:
         return called_off(turn) or courtesy(turn) if turn.has_words else None
 
     async def _angry(self, turn: DialogueTurn) -> Decision | None:
-        return None
+        """Anger goes before everything that the bot could say, however sure it is; an example is what its entry says."""
+        if turn.understanding.exact or turn.message.kind is Kind.CLICK:
+            return None
+        if (await self._mood(turn)) is not Mood.ANGRY:
+            return None
+        route = policy.to_person_in_anger(turn.understanding, turn.edition)
+        return faq.respond(route, turn.edition, turn, self._wording_channel(turn.conversation))
 
     async def _engine_failed(self, turn: DialogueTurn) -> Decision | None:
         return _failed(type(turn.failure).__name__) if turn.failure is not None else None

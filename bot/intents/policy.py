@@ -84,19 +84,20 @@ def decide(understanding: Understanding, edition: Edition, turn: Turn) -> Route:
     if understanding.exact or best.confidence >= thresholds.answer_for(best.intent):
         return _route_of_entry(edition.entries[best.intent], best.confidence, turn)
     choices = list(islice(_worth_asking(known, edition, edition.day(turn.now)), MOST_CHOICES))
-    likely = bool(choices) and choices[0].confidence >= (thresholds.ask if len(choices) > 1 else ALONE)
+    first = choices[0].confidence if choices else 0.0
+    likely = first >= thresholds.ask if len(choices) > 1 else first > ALONE
     answered = any(edition.entries[choice.intent].handoff == "never" for choice in choices)
     # choices that all lead to a person need no question, and one question back is enough
     if likely and answered and not turn.conversation.slots.get("asked"):
-        return DidYouMean(tuple(choice.intent for choice in choices), choices[0].confidence)
+        return DidYouMean(tuple(choice.intent for choice in choices), first)
     return ToPerson(Reason.UNSURE, confidence=best.confidence)
 
 
 def decide_each(parts: Sequence[Understanding], edition: Edition, turn: Turn) -> tuple[Route, ...]:
     """The routes of several questions in one message, some of which the bot may be unsure of.
 
-    () if it is sure of none, one is small talk or wants a person, or two have the same entry: the message is understood as
-    a whole then.
+    () if it is sure of none, one is small talk or wants a person, or two have the same entry: the message is understood
+    as a whole then.
     """
     routes = tuple(decide(part, edition, turn) for part in parts)
     sure = [route.entry for route in routes if isinstance(route, SayEntry | UseSkill)]

@@ -6,14 +6,18 @@ import asyncio
 from dataclasses import replace
 
 from support.builders import answering
+from support.fast_setup import QUICK
 from support.services import MovableClock
 
+from bot.domain.cases import Role
 from bot.domain.decisions import Effect, Trace
 from bot.domain.messages import Author, Inbound, Kind, OutboxState, Owner, Reason
 from bot.domain.turns import Accepted, ClaimedMessage, Delivered, Event, NewCase, Reply, TurnCommit
+from bot.stores.sql.cases import SqlCases
 from bot.stores.sql.database import Database
 from bot.stores.sql.inbox import LEASE, SqlInbox
 from bot.stores.sql.outbox import SqlOutbox
+from bot.stores.sql.staff import SqlStaff
 from bot.stores.sql.turns import SqlTurns
 
 CHANNELS = {"tea": "fake", "shop": "fake"}
@@ -141,13 +145,50 @@ def test_a_turn_is_committed_once(database: Database) -> None:
     assert deliver(database) == ["hello"]
 
 
-def test_the_bot_cannot_write_where_a_person_owns(database: Database) -> None:
+def claim(database: Database, work: ClaimedMessage) -> None:
+    """An agent claims the case of the conversation."""
+    assert work.conversation.case_id is not None
+    anna = asyncio.run(SqlStaff(database, 12, QUICK).add("anna", "Anna", Role.AGENT, "a long password"))
+    asyncio.run(SqlCases(database).claim(work.conversation.case_id, anna))
+
+
+def test_the_bot_writes_while_a_case_waits_and_the_case_stays(database: Database) -> None:
     first, _ = accept(database, says("alice", "1", "a"), says("alice", "2", "b"))
     following = commit(database, handing_off(work_of(first)))[0].next
     assert following is not None
     assert following.conversation.owner is Owner.QUEUE
-    assert commit(database, answering(following))[0].won is False
-    quiet = answering(following, replies=(), owner=Owner.QUEUE, by_bot=False)
+    assert commit(database, answering(following, owner=Owner.QUEUE))[0].won
+    (later,) = accept(database, says("alice", "3", "c"))
+    talk = work_of(later).conversation
+    assert (talk.owner, talk.case_id) == (Owner.QUEUE, following.conversation.case_id)
+    assert deliver(database) == ["a person comes", "hello"]
+
+
+def test_the_bot_cannot_write_once_an_agent_has_claimed_the_case(database: Database) -> None:
+    first, _ = accept(database, says("alice", "1", "a"), says("alice", "2", "b"))
+    following = commit(database, handing_off(work_of(first)))[0].next
+    assert following is not None
+    claim(database, following)
+    late = commit(database, answering(following, owner=Owner.QUEUE))[0]
+    assert late.won is False
+    assert late.next is not None
+    assert late.next.conversation.owner is Owner.AGENT
+    assert commit(database, answering(late.next, owner=Owner.QUEUE))[0].won is False
+    quiet = answering(late.next, replies=(), owner=Owner.AGENT, by_bot=False)
+    assert commit(database, quiet)[0].won
+    assert deliver(database) == ["a person comes"]
+
+
+def test_the_bot_cannot_write_in_a_conversation_that_joins_a_claimed_case(database: Database) -> None:
+    """The case was waiting when the turn was decided."""
+    first, _ = accept(database, says("alice", "1", "a"), says("alice", "2", "b"))
+    following = commit(database, handing_off(work_of(first)))[0].next
+    assert following is not None
+    case = following.conversation.case_id
+    other = work_of(accept(database, says("bob", "1", "c"))[0])
+    claim(database, following)
+    assert commit(database, answering(other, owner=Owner.QUEUE, joins_case=case))[0].won is False
+    quiet = answering(other, replies=(), owner=Owner.QUEUE, by_bot=False, joins_case=case)
     assert commit(database, quiet)[0].won
     assert deliver(database) == ["a person comes"]
 

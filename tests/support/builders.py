@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from bot.domain.decisions import Trace, Turn, Understanding
-from bot.domain.messages import Conversation, Identity, Kind, Owner, StoredMessage
+from bot.domain.decisions import Trace, Understanding
+from bot.domain.messages import Conversation, Identity, Kind, Limits, Owner, StoredMessage
 from bot.domain.turns import ClaimedMessage, Event, Reply, TurnCommit
 from bot.errors import InvalidValue
 from bot.i18n import translate
+from bot.intents.turn import DialogueTurn
 from bot.knowledge.content import Bilingual
 from bot.knowledge.editions import Edition, Thresholds
 from bot.knowledge.entries import Entry
@@ -35,10 +36,11 @@ def turn(
     language: str = "zh",
     edition: Edition | None = None,
     now: float = NOW,
-) -> Turn:
-    """A text message about to be decided, of which nothing is understood."""
+) -> DialogueTurn:
+    """A text message about to be decided, of which nothing is understood, on a channel that may send by itself."""
     known = edition or Edition(1, {}, {}, Thresholds(0.9, 0.5))
-    return Turn(message(text, at=now), talk or conversation(), Understanding(), language, known, now)
+    talk = talk or conversation()
+    return DialogueTurn(message(text, at=now), talk, Understanding(), language, known, now, Limits(2_000))
 
 
 def edition(

@@ -26,9 +26,9 @@ from bot.channels.wechat.security import text_reply
 from bot.domain.decisions import Turn
 from bot.domain.messages import Limits, Media
 from bot.intents.classifier.training import normalized_texts
-from bot.intents.turn import fetches
 from bot.intents.policy import chosen_entry
 from bot.intents.skills.account_linking import LinkingProgress, LinkingTerms, LinkSkill, OneTimeCodes
+from bot.intents.turn import fetches
 from bot.text import BYTES, CHARACTERS, cut, truncate
 
 Reader: TypeAlias = Callable[[str], object]
@@ -60,9 +60,11 @@ LEFT_OUT: Mapping[str, str] = {
     "bot.app.channels.demo_values": "takes a channel that the deployment's own settings name",
     "bot.app.channels.explain_error": "takes a code of our own",
     "bot.channels.twitter.posts.deletion_of": "takes an account's name",
+    "bot.channels.twitter.posts.mention": "takes an account's name",
     "bot.members.verification.explain": "takes a code of our own",
     "bot.access.origins.local_address": "takes the deployment's own host",
     "bot.stores.sql.receipts.seal": "takes the deployment's own secret",
+    "bot.stores.sql.rehearsals.scratch_schema": "takes the deployment's own address",
     "bot.channels.twitter.payloads.snowflake_time": "takes an id that `id_at` let through",
     "bot.channels.twitter.http.is_ambiguous": "takes a code of our own",
     "bot.channels.twitter.http.explain": "takes a code of our own",
@@ -76,6 +78,9 @@ LEFT_OUT: Mapping[str, str] = {
     "bot.channels.wechat.security.sign": "takes digits, ASCII and what an XML parser gave",
     "bot.channels.wechat.security.envelope": "takes what we sealed",
     "bot.intents.skills.social_listening.handoff_unread": "takes a code of our own",
+    "bot.intents.context.features": "takes a text that `may_follow` let through",
+    "bot.intents.context.stays": "takes a text that `may_follow` let through",
+    "bot.intents.context.in_context": "takes a text that `may_follow` let through",
     "bot.rasa.training.calibrate_model": "takes a model's name",
     "bot.evaluation.trainers.no_progress": "takes a stage's name",
     "bot.intents.classifier.encoder.package_file": "takes a package's name of our own",

@@ -29,9 +29,14 @@ def test_english_words_switch_the_conversation_to_english(text: str) -> None:
     assert language_of(text, "zh") == "en"
 
 
-@pytest.mark.parametrize("text", ["我的OK了吗", "WiFi密碼", "how do I return 茶"])
-def test_any_chinese_character_switches_the_conversation_to_chinese(text: str) -> None:
+@pytest.mark.parametrize("text", ["我的OK了吗", "WiFi密碼", "return 茶", "how do I return 这一罐龙井茶"])
+def test_chinese_words_switch_the_conversation_to_chinese(text: str) -> None:
     assert language_of(text, "en") == "zh"
+
+
+@pytest.mark.parametrize("text", ["how do I return 茶", "what is the price of 明前龙井?"])
+def test_an_english_sentence_about_something_with_a_chinese_name_is_english(text: str) -> None:
+    assert language_of(text, "zh") == "en"
 
 
 def test_an_example_in_a_file_has_the_language_of_its_script() -> None:

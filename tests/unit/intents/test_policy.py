@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from support import builders
 
-from bot.domain.decisions import Answer, Ask, Candidate, Decision, HandOff, Turn, Understanding
+from bot.domain.decisions import Answer, Ask, Candidate, Decision, HandOff, Understanding
 from bot.domain.messages import Audience, Reason
 from bot.intents import faq
 from bot.intents.policy import DidYouMean, Route, SayEntry, ToPerson, UseSkill, decide, decide_each
+from bot.intents.turn import DialogueTurn
 from bot.knowledge.content import Bilingual
 from bot.knowledge.editions import ExternalModel, Thresholds
 from bot.knowledge.entries import Entry
@@ -50,7 +51,7 @@ EDITION = builders.edition(
 )
 
 
-def turn(text: str = "嗯", language: str = "zh", **slots: Any) -> Turn:
+def turn(text: str = "怎么办才好", language: str = "zh", **slots: Any) -> DialogueTurn:
     return builders.turn(text, builders.conversation(slots=slots), language, edition=EDITION)
 
 
@@ -58,7 +59,7 @@ def meant(**confidences: float) -> Understanding:
     return Understanding(tuple(Candidate(name, sure) for name, sure in confidences.items()))
 
 
-def decided(understanding: Understanding, at: Turn, channel: str = "wechat") -> Decision:
+def decided(understanding: Understanding, at: DialogueTurn, channel: str = "wechat") -> Decision:
     return faq.respond(decide(understanding, EDITION, at), EDITION, at, channel)
 
 
@@ -96,12 +97,18 @@ def test_a_probably_angry_customer_reaches_a_person_without_a_question_back() ->
 
 
 def test_an_entry_that_is_no_longer_valid_is_not_offered() -> None:
-    assert decide(meant(sale=0.5, refund=0.4), EDITION, turn()) == DidYouMean(("refund",), 0.5)
-    assert decide(meant(sale=0.5), EDITION, turn()) == ToPerson(Reason.UNSURE, confidence=0.5)
+    three = meant(sale=0.5, refund=0.4, hours=0.1)
+    assert decide(three, EDITION, turn()) == DidYouMean(("refund", "hours"), 0.5)
+    assert decide(meant(sale=0.6, refund=0.3), EDITION, turn()) == ToPerson(Reason.UNSURE, confidence=0.6)
 
 
-def test_only_choices_above_the_asking_threshold_are_offered() -> None:
-    assert decide(meant(refund=0.5, hours=0.29), EDITION, turn()) == DidYouMean(("refund",), 0.5)
+def test_once_something_is_likely_even_the_less_likely_is_offered_and_the_unlikely_is_not() -> None:
+    assert decide(meant(refund=0.4, hours=0.06, gifts=0.04), EDITION, turn()) == DidYouMean(("refund", "hours"), 0.4)
+
+
+def test_a_single_choice_is_offered_only_if_it_is_more_likely_than_not() -> None:
+    assert decide(meant(refund=0.51), EDITION, turn()) == DidYouMean(("refund",), 0.51)
+    assert decide(meant(refund=0.5), EDITION, turn()) == ToPerson(Reason.UNSURE, confidence=0.5)
 
 
 @pytest.mark.parametrize(
@@ -139,18 +146,19 @@ def test_the_second_dissatisfied_turn_goes_to_a_person() -> None:
 @pytest.mark.parametrize(
     ("understanding", "route"),
     [
-        (meant(hello=0.6, hours=0.35), DidYouMean(("hours",), 0.35)),
+        (meant(hello=0.6, hours=0.35, refund=0.05), DidYouMean(("hours", "refund"), 0.35)),
+        (meant(hello=0.6, hours=0.2, refund=0.1), ToPerson(Reason.UNSURE, confidence=0.6)),
         (meant(hello=0.9, hours=0.1), SayEntry("hello", 0.9)),
         (Understanding((Candidate("hello", 0.99), Candidate("hours", 0.4)), exact=True), SayEntry("hello", 0.99)),
     ],
-    ids=["a question shines through", "nothing else", "word for word"],
+    ids=["a question shines through", "too little does", "nothing else", "word for word"],
 )
 def test_small_talk_is_answered_only_if_nothing_else_fits(understanding: Understanding, route: Route) -> None:
     assert decide(understanding, EDITION, turn()) == route
 
 
-@pytest.mark.parametrize("reply", ["2", "２", " 2. ", "About refund", "refund 标题", "②"])
-def test_a_choice_is_picked_by_number_or_title(reply: str) -> None:
+@pytest.mark.parametrize("reply", ["2", "２", " 2. ", "About refund", "refund 标题", "②", "refund", "the second one"])
+def test_a_choice_is_picked_by_number_or_title_or_words_of_it(reply: str) -> None:
     at = turn(reply, choices=["hours", "refund"], asked=1)
     assert decide(meant(gifts=0.9), EDITION, at) == SayEntry("refund", 1.0)
 
@@ -158,6 +166,17 @@ def test_a_choice_is_picked_by_number_or_title(reply: str) -> None:
 @pytest.mark.parametrize("reply", ["3", "0", "12", "no"])
 def test_a_reply_that_picks_no_choice_is_understood_like_any_text(reply: str) -> None:
     at = turn(reply, choices=["hours", "refund"], asked=1)
+    assert decide(meant(gifts=0.9), EDITION, at) == SayEntry("gifts", 0.9)
+
+
+@pytest.mark.parametrize("reply", ["是的", "yes", "对", "That's right"])
+def test_yes_picks_the_likeliest_choice(reply: str) -> None:
+    at = turn(reply, choices=["hours", "refund"], asked=1)
+    assert decide(meant(gifts=0.9), EDITION, at) == SayEntry("hours", 1.0)
+
+
+def test_words_that_several_titles_have_pick_nothing() -> None:
+    at = turn("标题", choices=["hours", "refund"], asked=1)
     assert decide(meant(gifts=0.9), EDITION, at) == SayEntry("gifts", 0.9)
 
 
@@ -205,7 +224,7 @@ def test_a_handoff_begins_with_the_words_of_its_entry() -> None:
 def test_several_questions_are_answered_together_if_each_is_sure() -> None:
     says = decide_each([meant(refund=0.9), meant(delivery=0.85)], EDITION, turn())
     answer = faq.respond_to_each(says, {}, EDITION, turn(), "wechat")
-    assert answer is not None
+    assert isinstance(answer, Answer)
     assert answer.text == "refund 的回答\n\ndelivery 的回答"
     assert (answer.entry, answer.more_entries, answer.confidence) == ("refund", ("delivery",), 0.85)
     assert answer.slots["last_intent"] == "delivery"
@@ -227,30 +246,39 @@ def test_a_joined_answer_has_as_many_wordings_as_the_entry_with_the_most() -> No
     edition = replace(EDITION, entries={"refund": refund, "delivery": delivery})
     says = decide_each([meant(refund=0.9), meant(delivery=0.85)], edition, turn())
     answer = faq.respond_to_each(says, {}, edition, turn(), "twitter")
-    assert answer is not None
+    assert isinstance(answer, Answer)
     assert (answer.text, answer.variants) == ("退一\n\n送一", ("退二\n\n送二", "退三\n\n送一"))
 
 
 @pytest.mark.parametrize(
     "parts",
     [
-        [meant(refund=0.9), meant(delivery=0.7)],
+        [meant(refund=0.7), meant(delivery=0.7)],
         [meant(refund=0.9), meant(refund=0.95)],
         [meant(hello=0.95), meant(refund=0.9)],
         [meant(refund=0.9), meant(complaint=0.9)],
         [],
     ],
-    ids=["one unsure", "both the same", "small talk", "for a person", "only one question"],
+    ids=["both unsure", "both the same", "small talk", "for a person", "no question"],
 )
-def test_several_questions_of_which_one_is_unsure_are_taken_as_a_whole(parts: list[Understanding]) -> None:
+def test_several_questions_that_the_bot_cannot_answer_one_by_one_are_taken_as_a_whole(
+    parts: list[Understanding],
+) -> None:
     assert decide_each(parts, EDITION, turn()) == ()
+
+
+def test_of_several_questions_the_sure_ones_are_answered_and_the_unsure_one_goes_to_a_person() -> None:
+    says = decide_each([meant(refund=0.9), meant(gifts=0.1)], EDITION, turn())
+    over = faq.respond_to_each(says, {}, EDITION, turn(), "wechat")
+    assert isinstance(over, HandOff)
+    assert (over.reason, over.detail, over.text) == (Reason.UNSURE, "one_of_several", "refund 的回答")
 
 
 def test_a_skill_that_only_says_something_is_joined_with_another_answer() -> None:
     both = decide_each([meant(points=0.9), meant(refund=0.85)], EDITION, turn())
     told = {"points": Answer("88 points", audience=Audience.PRIVATE)}
     answer = faq.respond_to_each(both, told, EDITION, turn(), "wechat")
-    assert answer is not None
+    assert isinstance(answer, Answer)
     assert answer.text == "88 points\n\nrefund 的回答"
     assert (answer.entry, answer.more_entries, answer.confidence) == ("points", ("refund",), 0.85)
     assert (answer.audience, answer.slots["last_intent"]) == (Audience.PRIVATE, "refund")
@@ -271,8 +299,8 @@ def test_each_engine_has_its_own_thresholds() -> None:
     """The same promise: what Rasa has to say for it is another number."""
     known = ExternalModel("yingda-0123456789ab", (1.0, 0.5, 0.0), Thresholds(answer=0.9, ask=0.5))
     edition = replace(EDITION, external_models={"rasa": known})
-    sure, unsure = meant(hours=0.85), meant(hours=0.4)
+    sure, unsure = meant(hours=0.85), meant(hours=0.4, refund=0.3)
     assert decide(sure, edition, turn()) == SayEntry("hours", 0.85)
     assert decide(replace(sure, engine="rasa"), edition, turn()) == DidYouMean(("hours",), 0.85)
-    assert decide(unsure, edition, turn()) == DidYouMean(("hours",), 0.4)
+    assert decide(unsure, edition, turn()) == DidYouMean(("hours", "refund"), 0.4)
     assert decide(replace(unsure, engine="rasa"), edition, turn()) == ToPerson(Reason.UNSURE, confidence=0.4)

@@ -81,7 +81,7 @@ def test_every_entry_can_be_asked_for_in_twelve_ways_in_each_language(base: Base
 def test_every_skill_signal_and_handoff_is_in_use(base: Base) -> None:
     entries = base.entries.values()
     assert {entry.skill for entry in entries} - {""} == set(SKILLS)
-    assert {entry.signal for entry in entries} == {"", "anger", "dissatisfied", "person"}
+    assert {entry.signal for entry in entries} == {"", "anger", "dissatisfied", "person", "greeting", "courtesy"}
     assert all(entry.id == entry.skill for entry in entries if entry.skill)
     assert base.entries["complaint"].handoff == "always"
 
@@ -99,7 +99,7 @@ def test_no_answer_sends_the_customer_away_to_read_elsewhere(base: Base) -> None
 
 def test_what_an_answer_tells_customers_to_reply_is_understood(base: Base) -> None:
     known = {same_form(one) for entry in base.entries.values() for said in LANGUAGES
-             for one in entry.examples.in_language(said)} | {"取消", "cancel"}  # fmt: skip
+             for one in entry.examples.in_language(said)} | {"取消", "cancel", "是", "yes"}  # fmt: skip
     texts = [wording for _, _, wording in answers(base)]
     texts += [phrase.in_language(language) for phrase in base.phrases.values() for language in LANGUAGES]
     asked = [word for text in texts for word in re.findall(r"(?:回复|[Rr]eply) ?“([^”]+)”", text)]
