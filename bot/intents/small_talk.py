@@ -14,9 +14,11 @@ from bot.intents.fragments import is_nod, is_number, is_piece
 from bot.intents.sayings import calls_off, cancels, is_opener
 from bot.intents.turn import DialogueTurn
 from bot.text import truncate
+from bot.text.folding import words_of
 
 PIECES_LAST = 600.0  # seconds for which a piece is read with the next message
 _PAUSE = 60.0  # seconds without the rest of a question, after which the bot asks for it
+_AT_ONCE = 0.001  # seconds
 _MOST_UNCLEAR = 3  # unclear messages in a row, the last of which goes to a person
 _MOST_PIECES, _LONGEST_PIECE = 4, 60  # characters
 SURE_ENOUGH_TO_ASK = 0.6  # confidence from which a piece is asked about at once
@@ -39,9 +41,20 @@ def courtesy(turn: DialogueTurn) -> Decision | None:
 def _nod(turn: DialogueTurn, text: str) -> Decision:
     if turn.conversation.public or turn.conversation.in_queue:
         return Quiet("nod")
-    if "?" in text or "？" in text:
+    picks = bool(turn.slots.get("choices")) and words_of(text).isdigit()  # of what was offered, which has fewer
+    if "?" in text or "？" in text or picks:
         return _once(turn, "talk.ask")
-    return Quiet("nod") if turn.begun else _once(turn, "talk.invite")
+    return Quiet("nod", prompt_in=_until_prompt(turn)) if turn.begun else _once(turn, "talk.invite")
+
+
+def _until_prompt(turn: DialogueTurn) -> float:
+    """Seconds until the bot speaks first, if it was about to: a nod says nothing that it waits for. 0: it was not."""
+    if "people_done" in turn.slots:
+        return _AT_ONCE
+    asked = turn.slots.get("said") == "talk.ask" or turn.slots.get("choices")
+    if asked or "pieces" not in turn.slots:
+        return 0.0
+    return max(float(turn.slots["pieces_at"]) + _PAUSE - turn.now, _AT_ONCE)
 
 
 def _insists(turn: DialogueTurn) -> bool:
@@ -68,7 +81,8 @@ def politely(turn: DialogueTurn, decision: Decision) -> Decision:
     if entry.signal == "greeting" and turn.conversation.in_queue:  # "anybody there?" is not to the bot
         return Quiet("with_a_person")
     if entry.signal == "greeting" and turn.begun:
-        return _once(turn, "talk.here")
+        # who waits for a person and asks whether somebody is there hears about the wait
+        return Quiet("with_a_person") if turn.conversation.in_queue else _once(turn, "talk.here")
     if entry.signal not in ("greeting", "courtesy"):
         return decision
     if turn.begun and turn.slots.get("said") == entry.id:
@@ -87,14 +101,17 @@ def pieces(turn: DialogueTurn) -> str:
 def or_wait_for_the_rest(turn: DialogueTurn, decision: Decision) -> Decision:
     """The decision; for a piece of a question that it cannot answer, nothing yet: the rest may be still to come."""
     talk = turn.conversation
-    if talk.public or talk.in_queue or not _is_unsure(decision) or not is_piece(turn.message.text):
+    if talk.public or talk.in_queue or not is_piece(turn.message.text):
         return decision
     unclear = int(turn.slots.get("unclear", 0)) + 1
-    if unclear >= _MOST_UNCLEAR:
-        return HandOff(Reason.UNSURE)
     earlier = turn.slots["pieces"] if pieces(turn) else ()
     kept = [*earlier, turn.message.text[:_LONGEST_PIECE]][-_MOST_PIECES:]
-    slots = {**turn.slots, "pieces": kept, "pieces_at": turn.now, "unclear": unclear}
+    piece = {"pieces": kept, "pieces_at": turn.now, "unclear": unclear}
+    if not _is_unsure(decision):  # what it asks back about may be answered with another piece
+        return replace(decision, slots={**decision.slots, **piece}) if isinstance(decision, Ask) else decision
+    if unclear >= _MOST_UNCLEAR:
+        return HandOff(Reason.UNSURE)
+    slots = {**turn.slots, **piece}
     if not turn.limits.active and turn.slots.get("said") != "talk.invite":  # later the account could not ask
         return Answer(
             turn.edition.phrase("talk.invite", turn.language), "talk.invite", slots={**slots, "said": "talk.invite"}
