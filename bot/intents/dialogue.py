@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from bot.domain.decisions import (
+    URGENT,
     WITH_AGENT,
     Answer,
     Ask,
@@ -27,6 +28,7 @@ from bot.errors import EngineFailed
 from bot.intents import faq, policy
 from bot.intents.context import Readings, in_context, may_follow, sentences
 from bot.intents.inference import InferenceThread
+from bot.intents.mood import Mood
 from bot.intents.people_done import after_people, unanswered
 from bot.intents.policy import SayEntry, UseSkill, refuses_choices
 from bot.intents.repeats import named_line, repeats, shortened
@@ -44,6 +46,7 @@ from bot.text.folding import is_invisible
 from bot.text.language import language_of
 
 log = logging.getLogger(__name__)
+_IN_ANY_ORDER = (Reason.UNSURE, Reason.ASKED, Reason.ALWAYS, Reason.REOPENED)  # of handoffs that may be urgent
 _REMEMBERED = 60  # characters of the customer's words
 WITH_A_PERSON = Quiet("with_a_person")  # the desk has the conversation: the message is for them
 
@@ -119,7 +122,8 @@ class DialogueManager:
         else:
             raise AssertionError("the last gate always decides")
         decision = _unless_answered_before_edit(turn, self._or_last_agent(turn, decision))
-        decision = remembered(turn, self._resumed(turn, in_queue(turn, decision)))
+        decision = in_queue(turn, await self._or_urgent(turn, decision))
+        decision = remembered(turn, self._resumed(turn, decision))
         return DecisionResult(decision, _trace(turn, decision), turn.language, turn.edition)
 
     def give_up(self, claimed: ClaimedMessage, why: str) -> DecisionResult:
@@ -214,9 +218,9 @@ class DialogueManager:
         """Anger goes before everything that the bot could say, however sure it is; an example is what its entry says."""
         if turn.understanding.exact or turn.message.kind is Kind.CLICK:
             return None
-        if (await self._mood(turn)) is not Mood.ANGRY:
+        if (await self._inference.mood(turn.message.text)).mood is not Mood.ANGRY:
             return None
-        route = policy.to_person_in_anger(turn.understanding, turn.edition)
+        route = policy.angry(turn.understanding, turn.edition)
         return faq.respond(route, turn.edition, turn, self._wording_channel(turn.conversation))
 
     async def _engine_failed(self, turn: DialogueTurn) -> Decision | None:
@@ -315,6 +319,15 @@ class DialogueManager:
         """The channel whose own wordings are used, '' for the common ones."""
         private = conversation.channel in self._settings.public_channels and not conversation.public
         return "" if private else conversation.channel
+
+    async def _or_urgent(self, turn: DialogueTurn, decision: Decision) -> Decision:
+        """The decision; a case of a customer who needs something soon goes before ordinary ones."""
+        if not isinstance(decision, HandOff) or decision.reason not in _IN_ANY_ORDER or not turn.has_words:
+            return decision
+        if turn.failure or (await self._inference.mood(turn.message.text)).mood is not Mood.URGENT:
+            return decision
+        words = decision.text or turn.edition.phrase("handoff.urgent", turn.language)
+        return replace(decision, priority=URGENT, text=words)
 
     def _resumed(self, turn: DialogueTurn, decision: Decision) -> Decision:
         """The decision on something in between the questions of a skill, which then asks its question once more."""

@@ -75,7 +75,9 @@ class InferenceThread:
         if self._hangs:
             raise EngineFailed("the engine still works on earlier texts")
         async with asyncio.timeout(self._limit):
-            return await asyncio.get_running_loop().run_in_executor(self._thread, partial(function, *arguments, **named))
+            return await asyncio.get_running_loop().run_in_executor(
+                self._thread, partial(function, *arguments, **named)
+            )
 
     def close(self) -> None:
         """Wait for the running batch, unless it hangs."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeAlias
 
 from bot.domain.decisions import Candidate, Turn, Understanding
@@ -91,6 +91,18 @@ def decide(understanding: Understanding, edition: Edition, turn: Turn) -> Route:
     if likely and answered and not turn.conversation.slots.get("asked"):
         return DidYouMean(tuple(choice.intent for choice in choices), first)
     return ToPerson(Reason.UNSURE, confidence=best.confidence)
+
+
+def angry(understanding: Understanding, edition: Edition) -> ToPerson:
+    """The route of an angry text: a person, after the words of what it is surely about if an editor leaves that to people
+    (mouldy tea, say), else after those of the entry for anger."""
+    known = [one for one in understanding.candidates if one.intent in edition.entries]
+    limit = edition.thresholds_of(understanding.engine).answer_for
+    about = [one.intent for one in known[:1] if one.confidence >= limit(one.intent)]
+    left_to_people = (intent for intent in about if edition.entries[intent].handoff == "always")
+    of_anger = (one.intent for one in known if edition.entries[one.intent].signal == "anger")
+    entry = next(chain(left_to_people, of_anger), "")
+    return ToPerson(Reason.ANGER, entry, known[0].confidence if known else None)
 
 
 def decide_each(parts: Sequence[Understanding], edition: Edition, turn: Turn) -> tuple[Route, ...]:
