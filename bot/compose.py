@@ -13,7 +13,8 @@ from bot.desk.queue import HandoffNotice, HandoffPhrases
 from bot.domain.decisions import Answer, Ask, Change, Decision, HandOff, Quiet
 from bot.domain.messages import NOWHERE, Audience, Author, Conversation, Limits, OutboxState, Owner, Reason
 from bot.domain.turns import ClaimedMessage, Event, NewCase, PublicPostGuard, QueuedReply, Reply, TurnCommit, silences
-from bot.intents.dialogue import WITH_A_PERSON, DecisionResult
+from bot.intents.adjustments import WITH_A_PERSON
+from bot.intents.dialogue import DecisionResult
 from bot.ports.channels import Channel, Clock
 from bot.ports.storage import Turns
 from bot.text import Unit, cut, measure

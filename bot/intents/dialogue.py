@@ -13,7 +13,6 @@ from bot.domain.decisions import (
     WITH_AGENT,
     Answer,
     Ask,
-    Change,
     Decision,
     HandOff,
     Quiet,
@@ -26,6 +25,7 @@ from bot.domain.messages import PERSONS, Author, Conversation, Kind, Limits, Rea
 from bot.domain.turns import ClaimedMessage
 from bot.errors import EngineFailed
 from bot.intents import faq, policy
+from bot.intents.adjustments import WITH_A_PERSON, in_queue, is_unsure, remembered, unless_answered_before_edit
 from bot.intents.context import Readings, in_context, may_follow, sentences
 from bot.intents.inference import InferenceThread
 from bot.intents.mood import Mood
@@ -47,8 +47,6 @@ from bot.text.language import language_of
 
 log = logging.getLogger(__name__)
 _IN_ANY_ORDER = (Reason.UNSURE, Reason.ASKED, Reason.ALWAYS, Reason.REOPENED)  # of handoffs that may be urgent
-_REMEMBERED = 60  # characters of the customer's words
-WITH_A_PERSON = Quiet("with_a_person")  # the desk has the conversation: the message is for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ class DialogueManager:
                 break
         else:
             raise AssertionError("the last gate always decides")
-        decision = _unless_answered_before_edit(turn, self._or_last_agent(turn, decision))
+        decision = unless_answered_before_edit(turn, self._or_last_agent(turn, decision))
         decision = in_queue(turn, await self._or_urgent(turn, decision))
         decision = remembered(turn, self._resumed(turn, decision))
         return DecisionResult(decision, _trace(turn, decision), turn.language, turn.edition)
@@ -215,7 +213,7 @@ class DialogueManager:
         return called_off(turn) or courtesy(turn) if turn.has_words else None
 
     async def _angry(self, turn: DialogueTurn) -> Decision | None:
-        """Anger goes before everything that the bot could say, however sure it is; an example is what its entry says."""
+        """Anger goes before all that the bot could say, however sure it is. An example means what its entry says."""
         if turn.understanding.exact or turn.message.kind is Kind.CLICK:
             return None
         if (await self._inference.mood(turn.message.text)).mood is not Mood.ANGRY:
@@ -271,8 +269,8 @@ class DialogueManager:
             return replace(turn, failure=failure)
 
     async def _understood(self, turn: DialogueTurn) -> Understanding:
-        """The understanding of what the customer wrote, read with the pieces before, without fillers, and after what was
-        answered last, whichever reads best."""
+        """The best reading of what the customer wrote: alone, without fillers, with the pieces before, or after what was
+        answered last."""
         if turn.message.kind is Kind.PROMPT:
             return await self._read(turn, text) if (text := unanswered(turn)) else Understanding()
         text = turn.message.text
@@ -356,51 +354,8 @@ async def _use(skill: Skill, turn: Turn) -> Decision:
         return await skill.respond(turn)
 
 
-def in_queue(turn: DialogueTurn, decision: Decision) -> Decision:
-    """The decision while a case waits for an agent: what the bot is sure of it says, the rest is added to the case."""
-    if not turn.conversation.in_queue or turn.conversation.overheard:
-        return decision
-    if isinstance(decision, HandOff) and decision.reason is Reason.ALWAYS and decision.text:
-        return Answer(decision.text, decision.entry, decision.confidence)
-    if isinstance(decision, HandOff):
-        urgent = Change("rank", {"priority": decision.priority, "detail": decision.reason.value})
-        return replace(WITH_A_PERSON, changes=(urgent,)) if decision.priority else WITH_A_PERSON
-    return WITH_A_PERSON if isinstance(decision, Ask) and decision.choices else decision
-
-
-def remembered(turn: DialogueTurn, decision: Decision) -> Decision:
-    """The decision with what later turns look back to: when the bot spoke, and the words that it answered."""
-    if isinstance(decision, Quiet) or (isinstance(decision, Answer) and decision.author is Author.SYSTEM):
-        return decision
-    slots = {**decision.slots, "at": turn.now}
-    entry = turn.edition.entries.get(decision.entry)
-    if isinstance(decision, Answer) and entry is not None and not entry.small_talk:
-        slots |= {"last_intent": entry.id}
-        if "repeats" not in slots:  # a follow-up leans on the words that it followed
-            slots |= {"words": turn.message.text[:_REMEMBERED]}
-        else:
-            slots |= {"words": turn.slots.get("words", "")}
-    return replace(decision, slots=slots)
-
-
-def is_unsure(decision: Decision) -> bool:
-    """Whether the bot does not know what the customer wants."""
-    if isinstance(decision, HandOff):
-        return decision.reason is Reason.UNSURE
-    return isinstance(decision, Ask) and bool(decision.choices)
-
-
 def _failed(detail: str) -> Decision:
     return HandOff(Reason.FAILED, detail=detail)
-
-
-def _unless_answered_before_edit(turn: Turn, decision: Decision) -> Decision:
-    """Quiet if the customer edited a post that was already answered, and the answer would be the same entry."""
-    answered = turn.message.data.get("edited") == "answered"
-    if answered and isinstance(decision, Answer) and decision.entry and not (decision.more_entries or decision.effects):
-        same = decision.entry == turn.conversation.slots.get("last_intent")
-        return Quiet("answered_before_the_edit") if same else decision
-    return decision
 
 
 def _from_entry(decision: Decision, entry: str, confidence: float) -> Decision:

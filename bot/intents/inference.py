@@ -17,7 +17,8 @@ from bot.intents.sentiment import Sentiment, classify
 from bot.ports.nlu import ServingEngine
 from bot.telemetry import timed_calls
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 ENGINE_LIMIT = 10.0  # seconds until a text is understood; then the turn hands off
 
 
@@ -66,8 +67,10 @@ class InferenceThread:
         return (await self._call(moods, [text]))[0]
 
     async def closeness(self, text: str, passages: Sequence[Sequence[str]]) -> list[float]:
-        """For each passage, given as its sentences, the cosine of the text and the closest of them; 0 for none. Raises as
-        `mood`."""
+        """For each passage, given as its sentences, the cosine of the text and the closest of them; 0 for none.
+
+        Raises as `mood`.
+        """
         return await self._call(_closeness, text, passages)
 
     async def _call(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
@@ -75,9 +78,8 @@ class InferenceThread:
         if self._hangs:
             raise EngineFailed("the engine still works on earlier texts")
         async with asyncio.timeout(self._limit):
-            return await asyncio.get_running_loop().run_in_executor(
-                self._thread, partial(function, *arguments, **named)
-            )
+            call = partial(function, *arguments, **named)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
     def close(self) -> None:
         """Wait for the running batch, unless it hangs."""

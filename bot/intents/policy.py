@@ -94,8 +94,8 @@ def decide(understanding: Understanding, edition: Edition, turn: Turn) -> Route:
 
 
 def angry(understanding: Understanding, edition: Edition) -> ToPerson:
-    """The route of an angry text: a person, after the words of what it is surely about if an editor leaves that to people
-    (mouldy tea, say), else after those of the entry for anger."""
+    """The route of an angry text: a person, after the words of what it is surely about if an editor leaves that to
+    people (mouldy tea, say), else after those of the entry for anger."""
     known = [one for one in understanding.candidates if one.intent in edition.entries]
     limit = edition.thresholds_of(understanding.engine).answer_for
     about = [one.intent for one in known[:1] if one.confidence >= limit(one.intent)]

@@ -23,8 +23,10 @@ def surer(one: Understanding, other: Understanding) -> Understanding:
 
 
 def completed(last: Understanding, whole: Understanding) -> Understanding:
-    """The surer of two readings: of the last piece of a question, and of all pieces together. The pieces before may mislead:
-    together they must mean something that the last could mean."""
+    """The surer of two readings: of the last piece of a question, and of all pieces together.
+
+    The pieces before may mislead: together they must mean something that the last could mean.
+    """
     meant = {one.intent for one in last.candidates if one.confidence >= _POSSIBLE}
     return surer(last, whole) if whole.candidates and whole.candidates[0].intent in meant else last
 
