@@ -269,8 +269,8 @@ class DialogueManager:
             return replace(turn, failure=failure)
 
     async def _understood(self, turn: DialogueTurn) -> Understanding:
-        """The best reading of what the customer wrote: alone, without fillers, with the pieces before, or after what was
-        answered last."""
+        """The best reading of what the customer wrote: alone, without fillers, with the pieces before, or after what
+        was answered last."""
         if turn.message.kind is Kind.PROMPT:
             return await self._read(turn, text) if (text := unanswered(turn)) else Understanding()
         text = turn.message.text
