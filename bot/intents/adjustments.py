@@ -9,6 +9,7 @@ from bot.domain.messages import Author, Reason
 from bot.intents.turn import DialogueTurn
 
 WITH_A_PERSON = Quiet("with_a_person")  # the case waits for a person: the message is for them
+_APOLOGY = "apology"  # in the slot `said`
 _REMEMBERED = 60  # characters of the customer's words
 
 
@@ -19,9 +20,19 @@ def in_queue(turn: DialogueTurn, decision: Decision) -> Decision:
     if isinstance(decision, HandOff) and decision.reason is Reason.ALWAYS and decision.text:
         return Answer(decision.text, decision.entry, decision.confidence)
     if isinstance(decision, HandOff):
-        urgent = Change("rank", {"priority": decision.priority, "detail": decision.reason.value})
-        return replace(WITH_A_PERSON, changes=(urgent,)) if decision.priority else WITH_A_PERSON
+        return _added_to_the_case(turn, decision)
     return WITH_A_PERSON if isinstance(decision, Ask) and decision.choices else decision
+
+
+def _added_to_the_case(turn: DialogueTurn, decision: HandOff) -> Decision:
+    """The message is for the person who will come, sooner if it is urgent. Anger gets its apology, once."""
+    if not decision.priority:
+        return WITH_A_PERSON
+    sooner = (Change("rank", {"priority": decision.priority, "detail": decision.reason.value}),)
+    if decision.reason is not Reason.ANGER or turn.slots.get("said") == _APOLOGY:
+        return replace(WITH_A_PERSON, changes=sooner)
+    slots = {**turn.slots, "said": _APOLOGY}
+    return Answer(decision.text, decision.entry, decision.confidence, changes=sooner, slots=slots)
 
 
 def remembered(turn: DialogueTurn, decision: Decision) -> Decision:

@@ -168,8 +168,7 @@ Index(
     postgresql_where=OPEN,
 )
 # Messages that may not have arrived and wait for a decision of staff; literals for the same reason.
-_DOUBTFUL = ("in_doubt", "failed")
-UNDELIVERED = outbox.c.state.in_([literal_column(f"'{state}'", String) for state in _DOUBTFUL])
+UNDELIVERED = outbox.c.state.in_([literal_column(f"'{state}'", String) for state in ("in_doubt", "failed")])
 Index("outbox_undelivered", outbox.c.state_at, sqlite_where=UNDELIVERED, postgresql_where=UNDELIVERED)
 Index("outbox_conversation", outbox.c.conversation_id, outbox.c.seq)
 Index("outbox_answers", outbox.c.answers)
