@@ -27,7 +27,7 @@ from bot.errors import EngineFailed
 from bot.intents import faq, policy
 from bot.intents.context import Readings, in_context, may_follow, sentences
 from bot.intents.inference import InferenceThread
-from bot.intents.people_done import after_people, unanswered
+from bot.intents.people_done import after_people, or_still_due, unanswered
 from bot.intents.policy import SayEntry, UseSkill, refuses_choices
 from bot.intents.rights import exercised_right
 from bot.intents.sayings import asks, without_fillers
@@ -118,7 +118,7 @@ class DialogueManager:
         else:
             raise AssertionError("the last gate always decides")
         decision = _unless_answered_before_edit(turn, self._or_last_agent(turn, decision))
-        decision = remembered(turn, self._resumed(turn, in_queue(turn, decision)))
+        decision = or_still_due(turn, remembered(turn, self._resumed(turn, in_queue(turn, decision))))
         return DecisionResult(decision, _trace(turn, decision), turn.language, turn.edition)
 
     def give_up(self, claimed: ClaimedMessage, why: str) -> DecisionResult:

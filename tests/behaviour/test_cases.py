@@ -135,6 +135,26 @@ def test_the_bot_answers_again_after_a_case_is_handed_back(shop: Shop) -> None:
     assert shop.hears("alice", "怎么退货？") is not None
 
 
+def test_after_a_hand_back_the_bot_says_so_even_if_the_customer_nods_first(shop: Shop) -> None:
+    shop.hears("alice", "转人工")
+    case, anna = shop.waiting()[0], shop.agent("anna")
+    shop.claims(anna, case.id)
+    shop.hears("alice", ODD + "？")
+    shop.run(shop.cases.hand_back(case.id, anna))
+    assert shop.hears("alice", "嗯") is None
+    shop.clock.move(2)
+    shop.sweep()
+    (said,) = shop.sent_to("alice")
+    words = shop.yingda.editions.current()
+    assert said.split("\n\n") == [
+        words.phrase("people.returned", "zh"),
+        words.phrase("people.open", "zh", question=ODD + "？"),
+    ]
+    shop.clock.move(120)
+    shop.sweep()
+    assert shop.sent_to("alice") == [said]
+
+
 def test_another_private_conversation_of_the_customer_joins_the_case(shop: Shop) -> None:
     """P6: one customer is one customer on every account; a second identity is linked by membership."""
     link(shop, "alice", "tea")
