@@ -29,7 +29,7 @@ from bot.intents.adjustments import WITH_A_PERSON, in_queue, is_unsure, remember
 from bot.intents.context import Readings, in_context, may_follow, sentences
 from bot.intents.inference import InferenceThread
 from bot.intents.mood import Mood
-from bot.intents.people_done import after_people, unanswered
+from bot.intents.people_done import after_people, or_still_due, unanswered
 from bot.intents.policy import SayEntry, UseSkill, refuses_choices
 from bot.intents.repeats import named_line, repeats, shortened
 from bot.intents.rights import exercised_right
@@ -121,7 +121,7 @@ class DialogueManager:
             raise AssertionError("the last gate always decides")
         decision = unless_answered_before_edit(turn, self._or_last_agent(turn, decision))
         decision = in_queue(turn, await self._or_urgent(turn, decision))
-        decision = remembered(turn, self._resumed(turn, decision))
+        decision = or_still_due(turn, remembered(turn, self._resumed(turn, decision)))
         return DecisionResult(decision, _trace(turn, decision), turn.language, turn.edition)
 
     def give_up(self, claimed: ClaimedMessage, why: str) -> DecisionResult:

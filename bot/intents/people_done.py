@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.domain.cases import CaseState
 from bot.domain.decisions import Answer, Decision, Quiet
-from bot.domain.messages import Author, Owner
+from bot.domain.messages import Author, Kind, Owner
 from bot.intents import faq, policy
 from bot.intents.policy import SayEntry
 from bot.intents.sayings import asks
 from bot.intents.turn import DialogueTurn
 
 _QUOTED = 40  # characters of a question
+_SOON = 1.0  # seconds
+_NOTED = ("people_done", "unanswered")  # slots
 
 
 def unanswered(turn: DialogueTurn) -> str:
@@ -36,6 +40,15 @@ def after_people(turn: DialogueTurn, channel: str) -> Decision:
     question = last if len(last) <= _QUOTED else f"{last[:_QUOTED]}…"
     words.append(turn.edition.phrase("people.open", turn.language, question=question))
     return Answer("\n\n".join(words), entry=_phrase(turn), author=Author.SYSTEM, slots=slots)
+
+
+def or_still_due(turn: DialogueTurn, decision: Decision) -> Decision:
+    """The decision on what a customer wrote before the bot could say so: it still does, unless it speaks now."""
+    if "people_done" not in turn.slots or turn.message.kind is Kind.PROMPT or decision.changes:
+        return decision
+    if isinstance(decision, Quiet):
+        return replace(decision, prompt_in=_SOON)
+    return replace(decision, slots={name: decision.slots[name] for name in decision.slots if name not in _NOTED})
 
 
 def _phrase(turn: DialogueTurn) -> str:

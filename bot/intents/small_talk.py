@@ -74,8 +74,13 @@ def called_off(turn: DialogueTurn) -> Decision | None:
 
 
 def politely(turn: DialogueTurn, decision: Decision) -> Decision:
-    """The decision, less greetings in the middle of a talk and courtesies that were just said."""
+    """The decision, less greetings in the middle of a talk and courtesies that were just said.
+
+    "Is anybody there?" while a case waits is meant for the person who is to come.
+    """
     entry = turn.edition.entries.get(decision.entry) if isinstance(decision, Answer) else None
+    if entry is not None and entry.signal == "greeting" and turn.conversation.in_queue:
+        return Quiet("with_a_person")
     if not isinstance(decision, Answer) or entry is None or turn.conversation.public:
         return decision
     if entry.signal == "greeting" and turn.conversation.in_queue:  # "anybody there?" is not to the bot

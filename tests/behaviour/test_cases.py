@@ -21,14 +21,38 @@ def test_an_odd_question_opens_a_case_with_exactly_one_message_saying_what_happe
     assert said[1].text == reply
 
 
-def test_a_waiting_customer_gets_one_still_waiting_message_and_no_answers(shop: Shop) -> None:
+def test_a_waiting_customer_is_answered_what_the_bot_is_sure_of_and_keeps_their_place(shop: Shop) -> None:
     shop.hears("alice", "转人工")
-    first = shop.hears("alice", "有人吗")
-    assert first is not None
-    assert shop.hears("alice", "怎么退货") is None
-    authors = [line.author for line in shop.case(shop.waiting()[0].id).said]
-    assert Author.BOT not in authors
-    assert authors.count(Author.SYSTEM) == 2
+    case = shop.waiting()[0]
+    assert shop.hears("alice", "怎么退货？") == shop.hears("bob", "怎么退货？")
+    assert [line.id for line in shop.waiting()] == [case.id]
+    assert shop.case(case.id).conversations[0].owner is Owner.QUEUE
+
+
+def test_what_the_bot_cannot_answer_meanwhile_is_added_to_the_case_and_said_to_wait_once(shop: Shop) -> None:
+    shop.hears("alice", "转人工")
+    assert shop.hears("alice", "有人吗") is not None
+    assert shop.hears("alice", ODD) is None
+    assert shop.hears("alice", "为什么还没有人？") is None
+    (case,) = shop.waiting()
+    said = shop.case(case.id).said
+    assert [line.text for line in said if line.author is Author.CUSTOMER][1:] == ["有人吗", ODD, "为什么还没有人？"]
+    assert [line.author for line in said if line.author is not Author.CUSTOMER] == [Author.SYSTEM, Author.SYSTEM]
+
+
+def test_never_mind_ends_a_case_that_nobody_has_taken(shop: Shop) -> None:
+    shop.hears("alice", "转人工")
+    assert shop.hears("alice", "算了，不用了") == shop.yingda.editions.current().phrase("handoff.cancelled", "zh")
+    assert shop.waiting() == []
+    assert shop.hears("alice", "怎么退货？") is not None
+
+
+def test_never_mind_to_an_agent_is_for_the_agent(shop: Shop) -> None:
+    shop.hears("alice", "转人工")
+    case = shop.waiting()[0]
+    shop.claims(shop.agent("anna"), case.id)
+    assert shop.hears("alice", "算了，不用了") is None
+    assert [line.id for line in shop.waiting()] == [case.id]
 
 
 def test_outside_opening_hours_the_customer_hears_when_the_desk_opens(shop: Shop) -> None:
@@ -111,12 +135,32 @@ def test_the_bot_answers_again_after_a_case_is_handed_back(shop: Shop) -> None:
     assert shop.hears("alice", "怎么退货？") is not None
 
 
+def test_after_a_hand_back_the_bot_says_so_even_if_the_customer_nods_first(shop: Shop) -> None:
+    shop.hears("alice", "转人工")
+    case, anna = shop.waiting()[0], shop.agent("anna")
+    shop.claims(anna, case.id)
+    shop.hears("alice", ODD + "？")
+    shop.run(shop.cases.hand_back(case.id, anna))
+    assert shop.hears("alice", "嗯") is None
+    shop.clock.move(2)
+    shop.sweep()
+    (said,) = shop.sent_to("alice")
+    words = shop.yingda.editions.current()
+    assert said.split("\n\n") == [
+        words.phrase("people.returned", "zh"),
+        words.phrase("people.open", "zh", question=ODD + "？"),
+    ]
+    shop.clock.move(120)
+    shop.sweep()
+    assert shop.sent_to("alice") == [said]
+
+
 def test_another_private_conversation_of_the_customer_joins_the_case(shop: Shop) -> None:
     """P6: one customer is one customer on every account; a second identity is linked by membership."""
     link(shop, "alice", "tea")
     link(shop, "alice-at-square", "square")
     shop.hears("alice", "转人工")
-    assert shop.hears("alice-at-square", "怎么退货？", "square") is None
+    assert shop.hears("alice-at-square", "怎么退货？", "square") is not None
     cases = shop.waiting()
     assert len(cases) == 1
     view = shop.case(cases[0].id)

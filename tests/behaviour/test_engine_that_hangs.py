@@ -79,7 +79,7 @@ def test_what_a_customer_writes_to_a_person_reaches_them_while_the_engine_hangs(
     assert shop.hears("alice", NEW) is None
     view = shop.case(case)
     assert view.said[-1].text == NEW
-    assert view.traces[-1].trace.detail == "with_a_person"
+    assert view.traces[-1].trace.detail == "with_agent"
 
 
 def test_a_turn_that_fails_while_an_agent_has_the_conversation_is_not_repeated_forever(

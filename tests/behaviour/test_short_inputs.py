@@ -29,11 +29,12 @@ def test_a_one_in_any_width_or_punctuation_fetches_waiting_replies(shop: Shop) -
         assert shop.hears(one, one, "counter") == "您好，我是安娜"
 
 
-def test_stop_in_either_script_silences_the_bot_and_is_stored_as_written(shop: Shop) -> None:
+def test_stop_in_either_script_silences_the_bot_is_confirmed_once_and_stored_as_written(shop: Shop) -> None:
+    words = shop.yingda.editions.current()
     stops = ["退訂", "停止订阅", "停止訂閱", "别再给我发了", "ＳＴＯＰ"]
     for stop in stops:
         assert shop.hears(stop, "怎么退货？")
-        assert shop.hears(stop, stop) is None
+        assert shop.hears(stop, stop) == words.phrase("rights.stopped", "zh")
     with shop.database.engine.connect() as connection:
         assert all(connection.execute(select(identities.c.silenced_at)).scalars())
         assert set(stops) <= set(connection.execute(select(messages.c.text)).scalars())
