@@ -12,7 +12,17 @@ from typing import Any, NamedTuple
 from bot.desk.queue import HandoffNotice, HandoffPhrases
 from bot.domain.decisions import Answer, Ask, Change, Decision, HandOff, Quiet
 from bot.domain.messages import NOWHERE, Audience, Author, Conversation, Limits, OutboxState, Owner, Reason
-from bot.domain.turns import ClaimedMessage, Event, NewCase, PublicPostGuard, QueuedReply, Reply, TurnCommit, silences
+from bot.domain.turns import (
+    ClaimedMessage,
+    Event,
+    NewCase,
+    PublicPostGuard,
+    QueuedReply,
+    Reply,
+    TurnCommit,
+    cancels_unsaid,
+    silences,
+)
 from bot.intents.adjustments import WITH_A_PERSON
 from bot.intents.dialogue import DecisionResult
 from bot.ports.channels import Channel, Clock
@@ -70,6 +80,8 @@ class ContextReader:
         notice = await self._notice(claimed, result)
         earlier = response_open and (conversation.waiting or claimed.replies_ahead)
         queued = await self._turns.waiting_replies(conversation.id) if earlier else ()
+        if cancels_unsaid(result.decision.changes):
+            queued = [reply for reply in queued if reply.by_staff]
         same_after = limits.posting_rules.same_after
         texts = public_texts(claimed, result, limits, notice) if same_after else ()
         posted = await self._turns.recently_posted(conversation.account, texts, same_after) if texts else ()

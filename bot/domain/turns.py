@@ -74,6 +74,14 @@ class NewCase:
     promised_until: Instant = 0.0  # when the wait that the customer was told ends; 0: none was told
 
 
+CANCELS_UNSAID = frozenset({"forget", "erase", "silence", "unlink"})
+
+
+def cancels_unsaid(changes: Sequence[Change]) -> bool:
+    """Whether what bot and system have not sent yet must not be said any more."""
+    return any(change.name in CANCELS_UNSAID for change in changes)
+
+
 def silences(changes: Sequence[Change]) -> bool:
     """Whether the customer opts out of automatic messages."""
     return any(change.name == "silence" for change in changes)
@@ -155,6 +163,7 @@ class QueuedReply:
 
     id: str
     text: str
+    by_staff: bool = False
 
 
 @dataclass(frozen=True, slots=True)

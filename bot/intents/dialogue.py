@@ -22,7 +22,7 @@ from bot.domain.decisions import (
     Utterance,
 )
 from bot.domain.messages import PERSONS, Author, Conversation, Kind, Limits, Reason, StoredMessage
-from bot.domain.turns import ClaimedMessage
+from bot.domain.turns import ClaimedMessage, silences
 from bot.errors import EngineFailed
 from bot.intents import faq, policy
 from bot.intents.adjustments import WITH_A_PERSON, in_queue, is_unsure, remembered, unless_answered_before_edit
@@ -331,6 +331,8 @@ class DialogueManager:
         """The decision on something in between the questions of a skill, which then asks its question once more."""
         skill = self._skills.get(str(turn.slots.get("skill", "")))
         if isinstance(decision, Quiet) or not isinstance(skill, MultiTurnSkill) or decision.entry == skill.intent:
+            return decision
+        if silences(decision.changes):  # whoever wants to hear no more is asked no more
             return decision
         asked = None if "skill" in decision.slots else skill.again(turn)
         if asked is None:

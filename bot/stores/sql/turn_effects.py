@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from bot.desk import transitions
 from bot.domain.cases import CaseState
@@ -299,11 +299,15 @@ def _silence(connection: Connection, _: Mapping[str, Any], conversation: Convers
 
 
 def _cancel_unsaid(connection: Connection, talks: Select[tuple[str]], now: Instant) -> None:
-    """Cancel what bot and system have not sent yet in these conversations."""
-    connection.execute(update(conversations).where(conversations.c.id.in_(talks)).values(waiting=0))
+    """Cancel what bot and system have not sent yet in these conversations. What staff wrote goes on waiting."""
     unsaid = outbox.c.state.in_(_UNSAID) & outbox.c.author.in_(_NOT_STAFF) & outbox.c.effect.is_(None)
     cancelled = update(outbox).where(outbox.c.conversation_id.in_(talks), unsaid)
     connection.execute(cancelled.values(state=OutboxState.CANCELLED.value, state_at=now))
+    of_staff = select(func.count()).where(
+        outbox.c.conversation_id == conversations.c.id, outbox.c.state == OutboxState.WAITING.value
+    )
+    theirs = update(conversations).where(conversations.c.id.in_(talks))
+    connection.execute(theirs.values(waiting=of_staff.scalar_subquery()))
 
 
 def _erase(connection: Connection, _: Mapping[str, Any], conversation: Conversation, now: Instant) -> None:
@@ -345,5 +349,3 @@ CHANGES: Mapping[str, Apply] = MappingProxyType(
         "rank": _raise_priority,
     }
 )
-# Changes after which no reply waits for the customer any more.
-CANCELS_WAITING = frozenset({"forget", "erase", "silence", "unlink"})

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 from bot.batching import Batcher
 from bot.domain.cases import QueueState
 from bot.domain.messages import Author, Conversation, Instant, OutboxState, Owner
-from bot.domain.turns import ClaimedMessage, Committed, QueuedReply, Reply, TurnCommit
+from bot.domain.turns import ClaimedMessage, Committed, QueuedReply, Reply, TurnCommit, cancels_unsaid
 from bot.stores.sql import turn_effects
 from bot.stores.sql.database import IN_ONE_TRANSACTION, Database
 from bot.stores.sql.inbox import LEASE
@@ -40,7 +40,7 @@ _RELEASE = (
 )
 _UNSENT = (OutboxState.WAITING.value, OutboxState.PENDING.value)
 _QUEUED = Prepared(
-    select(outbox.c.conversation_id, outbox.c.state).where(
+    select(outbox.c.conversation_id, outbox.c.state, outbox.c.author).where(
         OPEN,
         outbox.c.state.in_(("pending", "sending")),
         InList(outbox.c.conversation_id, "ids"),
@@ -158,13 +158,12 @@ class SqlTurns:
         if turn.releases_waiting:
             connection.execute(_RELEASE, {"conversation": row.id})
             after["waiting"] = 0
-        ids = gathered.say(turn, after, row)
-        say_in_private(connection, gathered, turn, row)
         for change in turn.changes:
             turn_effects.apply_change(connection, change, turn.conversation, gathered.now)
-            after["waiting"] *= change.name not in turn_effects.CANCELS_WAITING
-            if change.name == "cancel_case":  # what was about to be said about the wait is cancelled with it
-                after["waiting"] = _count_waiting(connection, row.id)
+        if turn.changes:  # some cancel what was about to be said
+            after["waiting"] = _count_waiting(connection, row.id)
+        ids = gathered.say(turn, after, row)
+        say_in_private(connection, gathered, turn, row)
         turn_effects.lift_silence(connection, turn, row)
         return ids
 
@@ -220,8 +219,10 @@ def _queues(connection: Connection, turns: Sequence[TurnCommit]) -> Mapping[str,
     """By conversation id, for the turns that reply in an HTTP response."""
     queues = defaultdict[str, _Queue](_Queue)
     ids = [turn.conversation.id for turn in turns if turn.body is not None]
+    cancelling = {turn.conversation.id for turn in turns if cancels_unsaid(turn.changes)}
     for row in _QUEUED.run(connection, ids=ids) if ids else ():
-        queues[row.conversation_id].pending += row.state == OutboxState.PENDING.value
+        goes_out = row.conversation_id not in cancelling or row.author == Author.AGENT.value
+        queues[row.conversation_id].pending += goes_out and row.state == OutboxState.PENDING.value
         queues[row.conversation_id].sending |= row.state == OutboxState.SENDING.value
     return queues
 
@@ -281,11 +282,11 @@ def _refreshed(connection: Connection, turn: TurnCommit, row: Row[Any], after: M
 def _queued_replies(connection: Connection, conversation_id: str) -> list[QueuedReply]:
     """Replies that the next response can carry; none while one is being sent, which they would overtake."""
     rows = connection.execute(
-        select(outbox.c.id, outbox.c.text, outbox.c.state)
+        select(outbox.c.id, outbox.c.text, outbox.c.state, outbox.c.author)
         .where(outbox.c.conversation_id == conversation_id, outbox.c.state.in_((*_UNSENT, "sending")))
         .where(outbox.c.effect.is_(None))
         .order_by(outbox.c.seq, outbox.c.id)
     ).all()
     if any(row.state == OutboxState.SENDING.value for row in rows):
         return []
-    return [QueuedReply(row.id, row.text) for row in rows]
+    return [QueuedReply(row.id, row.text, row.author == Author.AGENT.value) for row in rows]
