@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 from bot.domain.decisions import (
@@ -25,7 +26,7 @@ from bot.domain.messages import PERSONS, Author, Conversation, Kind, Limits, Rea
 from bot.domain.turns import ClaimedMessage
 from bot.errors import EngineFailed
 from bot.intents import faq, policy
-from bot.intents.context import Readings, in_context, may_follow, sentences
+from bot.intents.context import follow_up
 from bot.intents.fragments import without_fillers
 from bot.intents.inference import InferenceThread
 from bot.intents.people_done import after_people, unanswered
@@ -274,18 +275,8 @@ class DialogueManager:
 
     async def _in_context(self, turn: DialogueTurn, alone: Understanding) -> Understanding:
         """The understanding of a text that may ask for more about the entry that was answered last."""
-        text, edition, last = turn.message.text, turn.edition, str(turn.slots.get("last_intent", ""))
-        if not (last in edition.entries and turn.begun and alone.candidates and may_follow(text)):
-            return alone
-        best, channel = alone.candidates[0].intent, self._wording_channel(turn.conversation)
-        answers = [edition.answer(entry, turn.language, channel, turn.now) or "" for entry in (last, best)]
-        after_title, after_words, (close, close_elsewhere) = await asyncio.gather(
-            self._read(turn, f"{edition.title(last, turn.language)} {text}"),
-            self._read(turn, f"{turn.slots.get('words', '')} {text}"),
-            self._inference.closeness(truncate(text), [sentences(answer) for answer in answers]),
-        )
-        readings = Readings(alone, after_title, after_words, close, close_elsewhere)
-        return in_context(text, readings, last, answers[0], edition)
+        channel = self._wording_channel(turn.conversation)
+        return await follow_up(turn, alone, channel, partial(self._read, turn), self._inference.closeness)
 
     async def _skill_answers(self, routes: Sequence[UseSkill], turn: Turn) -> Mapping[str, Answer]:
         """The answers of skills that need no further question, by entry."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 from bot.batching import Batcher
 from bot.domain.decisions import Understanding, Utterance
 from bot.errors import EncoderFailed, EngineFailed
-from bot.intents.classifier.encoder import shared_encoder
+from bot.intents.classifier.encoder import Vectors, shared_encoder
 from bot.intents.sentiment import Sentiment, classify
 from bot.ports.nlu import ServingEngine
 from bot.telemetry import timed_calls
 
 ENGINE_LIMIT = 10.0  # seconds until a text is understood; then the turn hands off
+_PASSAGES = 128  # whose vectors are kept; about 4 MB
 
 
 class InferenceThread:
@@ -50,9 +52,9 @@ class InferenceThread:
         """The sentiment of a text. In the same thread, so that it never competes with customers who wait."""
         return (await asyncio.get_running_loop().run_in_executor(self._thread, classify, [text]))[0]
 
-    async def closeness(self, text: str, passages: Sequence[Sequence[str]]) -> list[float]:
+    async def closeness(self, text: str, passages: Sequence[tuple[str, ...]]) -> list[float]:
         """For each passage, given as its sentences, the cosine of the text and the closest of them; 0 for none."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, _closeness, text, passages)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, closeness, text, passages)
 
     def close(self) -> None:
         """Wait for the running batch, unless it hangs."""
@@ -75,10 +77,16 @@ class InferenceThread:
         return running.result()
 
 
-def _closeness(text: str, passages: Sequence[Sequence[str]]) -> list[float]:
-    first, *vectors = shared_encoder().encode([text, *(sentence for passage in passages for sentence in passage)])
-    cosines = iter([float(first @ vector) for vector in vectors])
-    return [max([next(cosines) for _ in passage], default=0.0) for passage in passages]
+def closeness(text: str, passages: Sequence[tuple[str, ...]]) -> list[float]:
+    """For each passage, given as its sentences, the cosine of the text and the closest of them; 0 for none."""
+    (vector,) = shared_encoder().encode([text])
+    return [float((_vectors(passage) @ vector).max()) if passage else 0.0 for passage in passages]
+
+
+@lru_cache(_PASSAGES)
+def _vectors(passage: tuple[str, ...]) -> Vectors:
+    """The vectors of an answer's sentences. Many customers ask for more about the same answer."""
+    return shared_encoder().encode(passage)
 
 
 def _consume_exception(overran: asyncio.Future[list[Understanding]]) -> None:
