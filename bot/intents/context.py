@@ -2,177 +2,140 @@
 
 A short text after an answer is read three times: alone, after the title of the entry that was answered, and after the
 words that it answered. How likely it stays with that entry is a logistic regression on what the readings say, how close
-the text is to the answer, and its form. `bench/follow_ups.py` measures it; a wrong topic is worse than a person.
+the text is to the answer, and its form. `bench/fit_follow_ups.py` fits its weights, `bench/follow_ups.py` measures what
+comes of it; a wrong topic is worse than a person.
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import TypeAlias
 
 from bot.domain.decisions import Candidate, Understanding
-from bot.intents.sayings import asks
+from bot.intents.context_features import LastAnswer, Readings, confidence_in, features
+from bot.intents.repeats import named_line, repeats
+from bot.intents.turn import DialogueTurn
 from bot.knowledge.editions import Edition
-from bot.text.folding import HAN, LONGEST, search_form
+from bot.text import truncate
+from bot.text.folding import HAN, LONGEST, search_form, words_of
+
+Read: TypeAlias = Callable[[str], Awaitable[Understanding]]
+Near: TypeAlias = Callable[[str, Sequence[tuple[str, ...]]], Awaitable[list[float]]]
 
 _LONGEST_HAN, _LONGEST_WORDS = 16, 12  # of a follow-up
-_PRONOUN = re.compile(
-    r"这个|那个|这种|那种|这样|那样|它|^[那这](?=[要能会可还是])|(?:也|还)(?:是|要|能|会|可以|行|算)"
-    r"|\b(?:it|its|that|this|those|these|them|they|one|ones|he|she|either|too)\b"
-)
-_CONTRAST = re.compile(r"^那|^还有|^换成?|呢[?？。~～]*$|^(?:and|or|but|what about|how about)\b|^(?:不是|not)")
-_CONDITION = re.compile(r"^(?:要是|如果|万一|假如)|的话|^(?:what )?if\b|^when\b|^(?:once|after|before)\b")
-_STATES = re.compile(r"^(?:我|俺|i|im|its|it is)(?![a-z])")
-_SENTENCES = re.compile(r"[。；;！!？?\n：:]|(?<=[a-z])[.,]\s|，(?=.{6})")
-_WORD = re.compile(r"[a-z]{4,}")
-_EMPTY_WORDS = frozenset(
-    [
-        "what",
-        "about",
-        "that",
-        "this",
-        "does",
-        "with",
-        "from",
-        "your",
-        "have",
-        "when",
-        "where",
-        "which",
-        "like",
-        "would",
-        "there",
-        "they",
-        "them",
-        "happens",
-    ]
-)
-_EMPTY_SIGNS = frozenset("的了吗呢吧啊我你您们这那个是不有在要能会可以还也就和与都怎么什么多少哪几")
-_STAYS = 0.33  # probability from which the entry last answered is answered again
-_LEAST_AGREED = 0.5  # confidence that two readings need for another entry
+_CONTRAST = re.compile(r"^那|^换|呢[?？。~～]*$|^(?:and|or|but|then|actually|what about|how about)\b")
+_CLEAR = 0.98  # confidence of another topic that a contrast turns to: "那换货呢", "and on my birthday?"
+_GIBBERISH = re.compile("[bcdfghjklmnpqrstvwxz]{6}", re.IGNORECASE)
+STAYS = 0.42  # probability from which the entry last answered is answered again
+_MAY_STAY = 0.2  # probability from which no other topic is answered without asking
+_THIRD = 0.6  # probability below which a third topic, on which the readings in context agree, is answered
+IDLE = 0.8  # confidence of small talk from which a text is no follow-up: "大狗呢" sounds a little like a greeting
+_AGREED = 0.5  # confidence of both readings in that topic
+_BELOW = 0.01  # how far below its limit a topic is that must be asked about
+
+WEIGHTS = {  # of `features`, by bench/fit_follow_ups.py
+    "always": 1.10,
+    "last_after_title": 1.56,
+    "last_after_both": -0.81,
+    "last_alone": 1.11,
+    "other_alone": 1.29,
+    "sure_other_alone": -1.78,
+    "other_after_words": -1.35,
+    "lead_of_another": -2.02,
+    "small_talk": -1.67,
+    "near_a_sentence": 4.72,
+    "near_a_clause": 5.06,
+    "words_of_the_answer_though_sure": 3.79,
+    "words_of_the_examples": 1.32,
+    "condition": 1.45,
+    "pronoun": 1.50,
+    "states": 0.96,
+    "words_that_mean_something": -1.13,
+    "length": -2.08,
+    "chinese": -1.72,
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Readings:
-    """A text as understood alone, after the title of the entry last answered, and after the words that it answered."""
+async def follow_up(turn: DialogueTurn, alone: Understanding, channel: str, read: Read, near: Near) -> Understanding:
+    """The understanding of a text that may ask for more about the entry that was answered last.
 
-    alone: Understanding
-    after_title: Understanding
-    after_words: Understanding
-    close: float  # cosine of the text and the closest sentence of the last answer
-    close_elsewhere: float  # and of the answer to what it means alone
+    channel: whose wordings are used. near: for each passage, the cosine of a text and the closest of its parts.
+    """
+    text, edition, last = turn.message.text, turn.edition, str(turn.slots.get("last_intent", ""))
+    if not (last in edition.entries and turn.begun and alone.candidates and may_follow(text)):
+        return alone
+    idle = small_talk(alone, edition)
+    if idle >= IDLE or turns_to_another(text, alone.candidates[0], last):
+        return alone
+    said = edition.answer(last, turn.language, channel, turn.now) or ""
+    if repeats(turn, last) and not named_line(text, said):  # all of it was said twice already
+        return alone
+    examples = edition.entries[last].examples
+    answer = LastAnswer(last, said, (*examples.zh, *examples.en))
+    after_title, after_words, (sentence, clause) = await asyncio.gather(
+        read(f"{edition.title(last, turn.language)} {text}"),
+        read(f"{turn.slots.get('words', '')} {text}"),
+        near(truncate(text), (answer.sentences, answer.clauses)),
+    )
+    readings = Readings(alone, after_title, after_words, sentence, clause, idle)
+    return in_context(text, readings, answer, edition)
+
+
+def small_talk(alone: Understanding, edition: Edition) -> float:
+    """The confidence that a text is small talk."""
+    known = (one for one in alone.candidates if one.intent in edition.entries)
+    return sum(one.confidence for one in known if edition.entries[one.intent].small_talk)
+
+
+def turns_to_another(text: str, best: Candidate, last: str) -> bool:
+    """Whether a text turns to another topic that is clear alone."""
+    return best.intent != last and best.confidence >= _CLEAR and bool(_CONTRAST.search(search_form(text).strip()))
 
 
 def may_follow(text: str) -> bool:
-    """Whether a text is short enough to be a follow-up."""
+    """Whether a text has words, and is short enough to be a follow-up."""
     short = len(HAN.findall(text)) <= _LONGEST_HAN and len(text.split()) <= _LONGEST_WORDS
-    return short and len(text) <= LONGEST
+    return short and len(text) <= LONGEST and bool(words_of(text)) and not _GIBBERISH.search(text)
 
 
-def sentences(answer: str) -> list[str]:
-    """The sentences of an answer, to compare a text with."""
-    return [part.strip() for part in _SENTENCES.split(answer) if len(part.strip()) > 1]
-
-
-def features(text: str, readings: Readings, last: str, answer: str) -> list[float]:
-    """What `_WEIGHTS` weigh."""
-    form = search_form(text).strip()
-    best = readings.alone.candidates[0] if readings.alone.candidates else Candidate("", 0.0)
-    contrast = float(bool(_CONTRAST.search(form)))
-    length = len(HAN.findall(form)) / 2 + len(re.findall("[a-z0-9]+", form))
-    return [
-        1.0,
-        _log_odds(_confidence(readings.after_title, last)),
-        _log_odds(_confidence(readings.after_words, last)),
-        _log_odds(_confidence(readings.alone, last)),
-        _log_odds(best.confidence) if best.intent != last else 0.0,
-        _log_odds(_most_besides(readings.after_title, last)),
-        _log_odds(_most_besides(readings.after_words, last)),
-        readings.close,
-        readings.close - readings.close_elsewhere if best.intent != last else 0.0,
-        _shared(form, search_form(answer)),
-        float(bool(_PRONOUN.search(form))),
-        contrast,
-        contrast * _log_odds(best.confidence) if best.intent != last else 0.0,
-        float(bool(_CONDITION.search(form))),
-        min(_log_odds(_confidence(readings.after_title, last)), _log_odds(_confidence(readings.after_words, last))),
-        float(not asks(text)),
-        float(bool(_STATES.search(form))),
-        math.log(max(length, 1.0)),
-    ]
-
-
-_WEIGHTS = (
-    -0.03,
-    2.35,
-    0.97,
-    1.1,
-    -1.16,
-    1.13,
-    -0.4,
-    5.12,
-    0.98,
-    3.08,
-    1.43,
-    -0.15,
-    -1.21,
-    1.35,
-    -1.14,
-    0.39,
-    0.85,
-    -1.83,
-)
-
-
-def stays(text: str, readings: Readings, last: str, answer: str) -> float:
+def stays(text: str, readings: Readings, last: LastAnswer) -> float:
     """The probability that a text asks for more about the entry that was answered last."""
-    return 1 / (
-        1
-        + math.exp(
-            -sum(weight * value for weight, value in zip(_WEIGHTS, features(text, readings, last, answer), strict=True))
-        )
-    )
+    weighed = zip(WEIGHTS.values(), features(text, readings, last), strict=True)
+    return 1 / (1 + math.exp(-sum(weight * value for weight, value in weighed)))
 
 
-def in_context(text: str, readings: Readings, last: str, answer: str, edition: Edition) -> Understanding:
-    """The best reading of a follow-up: the entry last answered, another that two readings mean, or the text alone."""
+def in_context(text: str, readings: Readings, last: LastAnswer, edition: Edition) -> Understanding:
+    """The best reading of a follow-up: the entry last answered, a third that both readings in context mean, or the text
+    alone. In doubt between the last entry and another, neither is sure enough to be answered."""
     alone, limit = readings.alone, edition.thresholds_of(readings.alone.engine).answer_for
-    probability = stays(text, readings, last, answer)
-    best, *others = alone.candidates
-    besides = [one for one in alone.candidates if one.intent != last]
-    if probability >= _STAYS:
-        return replace(alone, candidates=(Candidate(last, max(probability, limit(last))), *besides))
-    if best.intent == last:
+    probability = stays(text, readings, last)
+    third = agreed(readings, last.entry)
+    if third.confidence >= _AGREED and probability < _THIRD and third.intent in edition.entries:
+        return _with_best(alone, replace(third, confidence=max(third.confidence, limit(third.intent))))
+    if probability >= STAYS:
+        return _with_best(alone, Candidate(last.entry, max(probability, limit(last.entry))))
+    if alone.candidates[0].intent == last.entry:
         return alone
-    if best.confidence >= _LEAST_AGREED:
-        agreed = max(_confidence(one, best.intent) for one in (readings.after_title, readings.after_words))
-        best = replace(best, confidence=max(best.confidence, agreed))
-    # not likely enough to be answered again, but maybe to be offered
-    ranked = sorted((*others, Candidate(last, probability)), key=lambda one: -one.confidence)
-    return replace(
-        alone, candidates=(best, *(one for one in ranked if one.intent != last or one.confidence == probability))
+    likely = [one for one in alone.candidates if one.intent != last.entry]
+    if probability >= _MAY_STAY:
+        likely = [replace(one, confidence=min(one.confidence, limit(one.intent) - _BELOW)) for one in likely]
+    again = Candidate(last.entry, min(probability, limit(last.entry) - _BELOW))  # to be offered
+    return replace(alone, candidates=tuple(sorted((*likely, again), key=lambda one: -one.confidence)))
+
+
+def agreed(readings: Readings, last: str) -> Candidate:
+    """The other entry that a text means both after the title and after the words, with the lesser confidence."""
+    others = [one.intent for one in readings.after_title.candidates if one.intent != last]
+    both = (
+        Candidate(entry, min(confidence_in(readings.after_title, entry), confidence_in(readings.after_words, entry)))
+        for entry in others
     )
+    return max(both, key=lambda one: one.confidence, default=Candidate("", 0.0))
 
 
-def _confidence(understanding: Understanding, entry: str) -> float:
-    return next((one.confidence for one in understanding.candidates if one.intent == entry), 0.0)
-
-
-def _most_besides(understanding: Understanding, entry: str) -> float:
-    return max((one.confidence for one in understanding.candidates if one.intent != entry), default=0.0)
-
-
-def _log_odds(confidence: float) -> float:
-    kept = min(max(confidence, 0.01), 0.99)
-    return math.log(kept / (1 - kept)) / 4
-
-
-def _shared(form: str, answer: str) -> float:
-    """The share of a text's words (in Chinese: pairs of characters) that the answer has, too."""
-    han = "".join(HAN.findall(form))
-    pairs = [han[at : at + 2] for at in range(len(han) - 1) if not _EMPTY_SIGNS.intersection(han[at : at + 2])]
-    words = [word.rstrip("s") for word in _WORD.findall(form) if word not in _EMPTY_WORDS]
-    parts: Sequence[str] = [*pairs, *words]
-    return sum(part in answer for part in parts) / len(parts) if parts else 0.0
+def _with_best(alone: Understanding, best: Candidate) -> Understanding:
+    return replace(alone, candidates=(best, *(one for one in alone.candidates if one.intent != best.intent)))

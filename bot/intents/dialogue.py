@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 from bot.domain.decisions import (
@@ -26,12 +27,12 @@ from bot.domain.turns import ClaimedMessage, silences
 from bot.errors import EngineFailed
 from bot.intents import faq, policy
 from bot.intents.adjustments import WITH_A_PERSON, in_queue, is_unsure, remembered, unless_answered_before_edit
-from bot.intents.context import Readings, in_context, may_follow, sentences
+from bot.intents.context import follow_up
 from bot.intents.inference import InferenceThread
 from bot.intents.mood import Mood
 from bot.intents.people_done import after_people, or_still_due, unanswered
 from bot.intents.policy import SayEntry, UseSkill, refuses_choices
-from bot.intents.repeats import named_line, repeats, shortened
+from bot.intents.repeats import shortened
 from bot.intents.rights import exercised_right
 from bot.intents.sayings import asks, without_fillers
 from bot.intents.skills.social_listening import handoff_unread
@@ -289,20 +290,8 @@ class DialogueManager:
 
     async def _in_context(self, turn: DialogueTurn, alone: Understanding) -> Understanding:
         """The understanding of a text that may ask for more about the entry that was answered last."""
-        text, edition, last = turn.message.text, turn.edition, str(turn.slots.get("last_intent", ""))
-        if not (last in edition.entries and turn.begun and alone.candidates and may_follow(text)):
-            return alone
-        best, channel = alone.candidates[0].intent, self._wording_channel(turn.conversation)
-        answers = [edition.answer(entry, turn.language, channel, turn.now) or "" for entry in (last, best)]
-        if repeats(turn, last) and not named_line(text, answers[0]):  # said twice already
-            return alone
-        after_title, after_words, (close, close_elsewhere) = await asyncio.gather(
-            self._read(turn, f"{edition.title(last, turn.language)} {text}"),
-            self._read(turn, f"{turn.slots.get('words', '')} {text}"),
-            self._inference.closeness(truncate(text), [sentences(answer) for answer in answers]),
-        )
-        readings = Readings(alone, after_title, after_words, close, close_elsewhere)
-        return in_context(text, readings, last, answers[0], edition)
+        channel = self._wording_channel(turn.conversation)
+        return await follow_up(turn, alone, channel, partial(self._read, turn), self._inference.closeness)
 
     async def _skill_answers(self, routes: Sequence[UseSkill], turn: Turn) -> Mapping[str, Answer]:
         """The answers of skills that need no further question, by entry."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
 from typing import ParamSpec, TypeVar
 
 from bot.batching import Batcher
 from bot.domain.decisions import Understanding, Utterance
 from bot.errors import EncoderFailed, EngineFailed
-from bot.intents.classifier.encoder import serving_encoder
+from bot.intents.classifier.encoder import Vectors, serving_encoder, shared_encoder
 from bot.intents.mood import Tone, moods, prepare
 from bot.intents.sentiment import Sentiment, classify
 from bot.ports.nlu import ServingEngine
@@ -20,6 +20,7 @@ from bot.telemetry import timed_calls
 P = ParamSpec("P")
 T = TypeVar("T")
 ENGINE_LIMIT = 10.0  # seconds until a text is understood; then the turn hands off
+_PASSAGES = 128  # whose vectors are kept; about 4 MB
 
 
 class InferenceThread:
@@ -66,12 +67,12 @@ class InferenceThread:
         hangs, and TimeoutError after `limit`."""
         return (await self._call(moods, [text]))[0]
 
-    async def closeness(self, text: str, passages: Sequence[Sequence[str]]) -> list[float]:
+    async def closeness(self, text: str, passages: Sequence[tuple[str, ...]]) -> list[float]:
         """For each passage, given as its sentences, the cosine of the text and the closest of them; 0 for none.
 
         Raises as `mood`.
         """
-        return await self._call(_closeness, text, passages)
+        return await self._call(closeness, text, passages)
 
     async def _call(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """In the same thread, so that it never competes with customers who wait."""
@@ -102,10 +103,16 @@ class InferenceThread:
         return running.result()
 
 
-def _closeness(text: str, passages: Sequence[Sequence[str]]) -> list[float]:
-    first, *vectors = serving_encoder().encode([text, *(sentence for passage in passages for sentence in passage)])
-    cosines = iter([float(first @ vector) for vector in vectors])
-    return [max([next(cosines) for _ in passage], default=0.0) for passage in passages]
+def closeness(text: str, passages: Sequence[tuple[str, ...]]) -> list[float]:
+    """For each passage, given as its sentences, the cosine of the text and the closest of them; 0 for none."""
+    (vector,) = serving_encoder().encode([text])
+    return [float((_vectors(passage) @ vector).max()) if passage else 0.0 for passage in passages]
+
+
+@lru_cache(_PASSAGES)
+def _vectors(passage: tuple[str, ...]) -> Vectors:
+    """The vectors of an answer's sentences. Many customers ask for more about the same answer."""
+    return shared_encoder().encode(passage)
 
 
 def _consume_exception(overran: asyncio.Future[list[Understanding]]) -> None:

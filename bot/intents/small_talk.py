@@ -79,17 +79,14 @@ def politely(turn: DialogueTurn, decision: Decision) -> Decision:
     "Is anybody there?" while a case waits is meant for the person who is to come.
     """
     entry = turn.edition.entries.get(decision.entry) if isinstance(decision, Answer) else None
-    if entry is not None and entry.signal == "greeting" and turn.conversation.in_queue:
-        return Quiet("with_a_person")
-    if not isinstance(decision, Answer) or entry is None or turn.conversation.public:
+    if not isinstance(decision, Answer) or entry is None or entry.signal not in ("greeting", "courtesy"):
         return decision
-    if entry.signal == "greeting" and turn.conversation.in_queue:  # "anybody there?" is not to the bot
+    if entry.signal == "greeting" and turn.conversation.in_queue:
         return Quiet("with_a_person")
+    if turn.conversation.public:
+        return decision
     if entry.signal == "greeting" and turn.begun:
-        # who waits for a person and asks whether somebody is there hears about the wait
-        return Quiet("with_a_person") if turn.conversation.in_queue else _once(turn, "talk.here")
-    if entry.signal not in ("greeting", "courtesy"):
-        return decision
+        return _once(turn, "talk.here")
     if turn.begun and turn.slots.get("said") == entry.id:
         return Quiet("said_already")
     return replace(decision, slots={**decision.slots, "said": entry.id})
