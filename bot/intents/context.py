@@ -31,6 +31,7 @@ _CONTRAST = re.compile(r"^那|^换|呢[?？。~～]*$|^(?:and|or|but|then|actual
 _CLEAR = 0.98  # confidence of another topic that a contrast turns to: "那换货呢", "and on my birthday?"
 _GIBBERISH = re.compile("[bcdfghjklmnpqrstvwxz]{6}", re.IGNORECASE)
 STAYS = 0.42  # probability from which the entry last answered is answered again
+_SURELY_STAYS = 0.75  # and from which it is although the text is sure to mean something else alone
 _MAY_STAY = 0.2  # probability from which no other topic is answered without asking
 _THIRD = 0.6  # probability below which a third topic, on which the readings in context agree, is answered
 IDLE = 0.8  # confidence of small talk from which a text is no follow-up: "大狗呢" sounds a little like a greeting
@@ -114,6 +115,9 @@ def in_context(text: str, readings: Readings, last: LastAnswer, edition: Edition
     alone, limit = readings.alone, edition.thresholds_of(readings.alone.engine).answer_for
     probability = stays(text, readings, last)
     third = agreed(readings, last.entry)
+    best = alone.candidates[0]
+    if best.intent != last.entry and best.confidence >= limit(best.intent) and probability < _SURELY_STAYS:
+        return alone
     if third.confidence >= _AGREED and probability < _THIRD and third.intent in edition.entries:
         return _with_best(alone, replace(third, confidence=max(third.confidence, limit(third.intent))))
     if probability >= STAYS:

@@ -28,6 +28,7 @@ from bot.errors import EngineFailed
 from bot.intents import faq, policy
 from bot.intents.adjustments import WITH_A_PERSON, in_queue, is_unsure, remembered, unless_answered_before_edit
 from bot.intents.context import follow_up
+from bot.intents.fragments import is_piece
 from bot.intents.inference import InferenceThread
 from bot.intents.mood import Mood
 from bot.intents.people_done import after_people, or_still_due, unanswered
@@ -47,6 +48,7 @@ from bot.text.folding import is_invisible
 from bot.text.language import language_of
 
 log = logging.getLogger(__name__)
+_SURELY_ANGRY = 0.85  # probability from which a piece of a sentence is taken for anger
 _IN_ANY_ORDER = (Reason.UNSURE, Reason.ASKED, Reason.ALWAYS, Reason.REOPENED)  # of handoffs that may be urgent
 
 
@@ -217,7 +219,8 @@ class DialogueManager:
         """Anger goes before all that the bot could say, however sure it is. An example means what its entry says."""
         if turn.understanding.exact or turn.message.kind is Kind.CLICK:
             return None
-        if (await self._inference.mood(turn.message.text)).mood is not Mood.ANGRY:
+        tone = await self._inference.mood(turn.message.text)
+        if tone.mood is not Mood.ANGRY or (is_piece(turn.message.text) and tone.anger < _SURELY_ANGRY):
             return None
         route = policy.angry(turn.understanding, turn.edition)
         return faq.respond(route, turn.edition, turn, self._wording_channel(turn.conversation))
