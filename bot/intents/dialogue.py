@@ -293,8 +293,8 @@ class DialogueManager:
 
     async def _in_context(self, turn: DialogueTurn, alone: Understanding) -> Understanding:
         """The understanding of a text that may ask for more about the entry that was answered last."""
-        channel = self._wording_channel(turn.conversation)
-        return await follow_up(turn, alone, channel, partial(self._read, turn), self._inference.closeness)
+        read, channel = partial(self._read, turn), self._wording_channel(turn.conversation)
+        return await follow_up(turn, alone, channel, read, self._inference.closeness)
 
     async def _skill_answers(self, routes: Sequence[UseSkill], turn: Turn) -> Mapping[str, Answer]:
         """The answers of skills that need no further question, by entry."""

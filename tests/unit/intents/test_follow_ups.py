@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from support import builders
 
 from bot.domain.decisions import Candidate, Understanding, Utterance
+from bot.domain.messages import Limits
 from bot.intents.classifier.engine import SemanticEngine
 from bot.intents.classifier.training import learn
-from bot.intents.utterances import follow_up, in_context, is_sure
+from bot.intents.context import follow_up
+from bot.intents.inference import closeness
+from bot.intents.turn import DialogueTurn
+from bot.intents.utterances import is_sure
 from bot.knowledge.editions import Edition, ExternalModel, Thresholds
 from bot.knowledge.entries import Entry
 
@@ -43,67 +50,61 @@ def cards() -> tuple[SemanticEngine, Edition]:
     return engine, Edition(1, entries, {}, trained.thresholds)
 
 
-@pytest.mark.parametrize(
-    ("said", "about"),
-    [
-        ("那金卡呢？", "金卡"),
-        ("金卡呢", "金卡"),
-        ("那麼銀卡呢？", "银卡"),
-        ("那么，周末呢？？", "周末"),
-        ("还有发票", "发票"),
-        ("and for gold?", "for gold"),
-        ("What about the gold card?", "the gold card"),
-        ("how about on Sundays", "on Sundays"),
-        ("金卡有什么权益", ""),
-        ("我想知道你们那里周末到底是几点钟开门营业呢", ""),
-        ("", ""),
-        ("？？？", ""),
-    ],
-)
-def test_a_follow_up_is_told_from_an_independent_question(said: str, about: str) -> None:
-    assert follow_up(said) == about
-
-
-@pytest.mark.parametrize(
-    ("said", "title"), [("那金卡呢？", "银卡有什么权益"), ("and gold?", "what does the silver card give me")]
-)
-def test_a_follow_up_means_the_neighbour_of_what_was_answered(
-    cards: tuple[SemanticEngine, Edition], said: str, title: str
-) -> None:
-    engine, edition = cards
-    alone, together = engine.understand([Utterance(text, "zh", 1) for text in (said, f"{title} {follow_up(said)}")])
-    assert in_context(alone, together, "silver", edition).candidates[0].intent == "gold"
-
-
-def test_a_follow_up_that_may_mean_the_last_answer_again_is_asked_back_and_not_answered(
-    cards: tuple[SemanticEngine, Edition],
-) -> None:
-    _, edition = cards
-    alone = Understanding((Candidate("delivery", 0.1),))
-    together = Understanding((Candidate("hours", 0.97), Candidate("delivery", 0.02), Candidate("gone", 0.01)))
-    found = in_context(alone, together, "hours", edition)
-    assert [one.intent for one in found.candidates] == ["delivery"]
-    assert found.candidates[0].confidence < edition.thresholds.answer
-
-
-def test_a_follow_up_is_judged_by_the_thresholds_of_the_engine_that_understood_it(
-    cards: tuple[SemanticEngine, Edition],
-) -> None:
-    edition = replace(
-        cards[1], external_models={"rasa": ExternalModel("yingda-1", (1.0, 0.5, 0.0), Thresholds(0.5, 0.2))}
+def after(
+    last: str, said: str, engine: SemanticEngine, edition: Edition, alone: Understanding | None = None
+) -> Understanding:
+    """What a text means after the answer of an entry."""
+    talk = builders.conversation(
+        slots={"last_intent": last, "at": builders.NOW, "words": CARDS[last][0]} if last else {}
     )
-    together = Understanding((Candidate("hours", 0.97), Candidate("delivery", 0.02)), engine="rasa")
-    found = in_context(Understanding(), together, "hours", edition)
-    assert (found.engine, found.candidates[0].confidence < 0.5) == ("rasa", True)
+    message = builders.message(said)
+    turn = DialogueTurn(message, talk, Understanding(), "zh", edition, builders.NOW, Limits(2_000))
+
+    async def read(text: str) -> Understanding:
+        return engine.understand([Utterance(text, "zh", 1)])[0]
+
+    async def near(text: str, passages: Sequence[tuple[str, ...]]) -> list[float]:
+        return closeness(text, passages)
+
+    async def understood() -> Understanding:
+        return await follow_up(turn, await read(said) if alone is None else alone, "", read, near)
+
+    return asyncio.run(understood())
+
+
+@pytest.mark.parametrize("said", ["那金卡呢？", "金卡呢"])
+def test_a_follow_up_means_the_neighbour_of_what_was_answered(cards: tuple[SemanticEngine, Edition], said: str) -> None:
+    assert after("silver", said, *cards).candidates[0].intent == "gold"
+
+
+@pytest.mark.parametrize(("last", "said"), [("", "那周末呢"), ("hours", "😂😂😂"), ("hours", "asdfghjkl")])
+def test_without_an_answer_or_words_a_text_means_what_it_means_alone(
+    cards: tuple[SemanticEngine, Edition], last: str, said: str
+) -> None:
+    alone = Understanding((Candidate("delivery", 0.4), Candidate("hours", 0.3)))
+    assert after(last, said, *cards, alone) is alone
+
+
+def test_an_answer_that_is_too_long_ago_is_no_context(cards: tuple[SemanticEngine, Edition]) -> None:
+    engine, edition = cards
+    talk = builders.conversation(slots={"last_intent": "hours", "at": builders.NOW - 3_601})
+    turn = DialogueTurn(builders.message("那周末呢"), talk, Understanding(), "zh", edition, builders.NOW, Limits(2_000))
+    alone = Understanding((Candidate("delivery", 0.4),))
+
+    async def never(*_: object) -> list[float]:
+        raise AssertionError("nothing is read again")
+
+    async def read(text: str) -> Understanding:
+        return engine.understand([Utterance(text, "zh", 1)])[0]
+
+    assert asyncio.run(follow_up(turn, alone, "", read, never)) is alone
+
+
+def test_a_text_is_sure_by_the_thresholds_of_the_engine_that_understood_it(
+    cards: tuple[SemanticEngine, Edition],
+) -> None:
+    rasa = {"rasa": ExternalModel("yingda-1", (1.0, 0.5, 0.0), Thresholds(0.5, 0.2))}
+    edition = replace(cards[1], external_models=rasa)
     understood = Understanding((Candidate("hours", 0.6),), engine="rasa")
     assert is_sure(understood, edition)
     assert not is_sure(replace(understood, engine="semantic"), edition)
-
-
-def test_a_follow_up_without_other_candidates_is_understood_by_its_own_words(
-    cards: tuple[SemanticEngine, Edition],
-) -> None:
-    _, edition = cards
-    alone = Understanding((Candidate("refund", 0.6),))
-    assert in_context(alone, Understanding(), "hours", edition) is alone
-    assert in_context(alone, Understanding((Candidate("invoice", 0.3),)), "hours", edition) is alone
