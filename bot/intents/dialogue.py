@@ -36,6 +36,7 @@ from bot.intents.policy import SayEntry, UseSkill, refuses_choices
 from bot.intents.repeats import shortened
 from bot.intents.rights import exercised_right
 from bot.intents.sayings import asks, without_fillers
+from bot.intents.skills.account_linking import CODES_SPENT
 from bot.intents.skills.social_listening import handoff_unread
 from bot.intents.small_talk import after_pause, called_off, courtesy, or_wait_for_the_rest, pieces, politely
 from bot.intents.turn import DialogueTurn
@@ -155,13 +156,14 @@ class DialogueManager:
         return Quiet(WITH_AGENT) if turn.conversation.with_agent else None
 
     async def _event(self, turn: DialogueTurn) -> Decision | None:
-        """Events and outcomes of effects. A successful effect needs no words; a failed one is handed to a person."""
+        """Events and outcomes of effects. A successful effect needs no words, nor does one too many of those that a
+        customer asked for at the same moment; another failed one is handed to a person."""
         if turn.message.kind in (Kind.EVENT, Kind.NOTE):
             return Quiet("event")
         if turn.message.kind is not Kind.OUTCOME:
             return None
         outcome = turn.message.data
-        if outcome.get("state") == "sent":
+        if outcome.get("state") == "sent" or outcome.get("code") == CODES_SPENT:
             return Quiet("effect_done")
         return _failed(f"{outcome.get('effect', '')}:{outcome.get('code', '')}")
 

@@ -12,7 +12,7 @@ from bot.domain.members import Member, MemberKey, Points, Redemption
 from bot.domain.messages import DAY, Conversation, Identity
 from bot.errors import DeliveryFailed, MemberSystemFailed
 from bot.i18n import NO_TEXT, Message, message, section
-from bot.intents.skills.account_linking import CODE_PLACE, SEND_CODE, LinkingTerms
+from bot.intents.skills.account_linking import CODE_PLACE, CODES_SPENT, SEND_CODE, LinkingTerms
 from bot.ports.channels import Clock
 from bot.ports.nlu import CodeSender, MemberDirectory
 from bot.ports.storage import OneTimeCodeStore
@@ -66,7 +66,7 @@ class SendLinkCode:
 
     async def _issue(self, key: str, identity: Identity, member: Member | None) -> str | None:
         if await self._limit_reached(identity.id, None):
-            raise DeliveryFailed("codes_per_day", permanent=True)
+            raise DeliveryFailed(CODES_SPENT, permanent=True)
         # An identity that is already verified as this member has its own limit: requests by others do not use it up.
         if member and identity.member_id != member.id and await self._limit_reached(identity.id, member.id):
             member = None

@@ -147,6 +147,7 @@ class OneTimeCodes:
 
 INTENT = "link"
 SEND_CODE = "send_link_code"
+CODES_SPENT = "codes_per_day"  # why no code was sent to somebody who asked for several at the same moment
 CODE_PLACE = "{code}"  # in the text of the effect: the code is made only when it is sent
 _WAIT = 1800.0  # seconds after which a number is no longer taken for an answer to our question
 _IN_WORDS = frozenset({Kind.TEXT, Kind.VOICE})  # a click brings a menu's key, never a number or a code

@@ -167,15 +167,24 @@ def open_case(connection: Connection, turn: TurnCommit, case: NewCase, now: Inst
     return {"case_id": id_, "owner": Owner.QUEUE.value, "agent": None, "still_waiting_said": False}
 
 
-def join_case(connection: Connection, case_id: str, *, by_bot: bool, now: Instant) -> dict[str, Any] | None:
+def join_case(connection: Connection, case_id: str, *, speaks: bool, now: Instant) -> dict[str, Any] | None:
     """The new columns of a conversation that joins an open case. None if the case has ended, or if an agent has
-    claimed it and the bot is about to speak (`by_bot`)."""
+    claimed it and the turn speaks to the customer as if nobody had."""
     case = connection.execute(select(cases).where(cases.c.id == case_id).with_for_update()).first()
-    if case is None or case.state not in _OWNERS or (by_bot and case.state == CaseState.CLAIMED.value):
+    if case is None or case.state not in _OWNERS or (speaks and case.state == CaseState.CLAIMED.value):
         return None
     if case.waiting_since == 0:  # the customer waits for an answer again
         connection.execute(update(cases).where(cases.c.id == case_id).values(waiting_since=now))
     return {"case_id": case_id, "owner": _OWNERS[case.state].value, "agent": case.agent}
+
+
+def may_cancel(connection: Connection, turn: TurnCommit) -> bool:
+    """Whether the case that the turn ends, if it ends one, still waits: that of another channel may be claimed."""
+    if all(change.name != "cancel_case" for change in turn.changes):
+        return True
+    case_id = turn.conversation.case_id or turn.conversation.customer_case
+    state = select(cases.c.state).where(cases.c.id == case_id).with_for_update()
+    return connection.execute(state).scalar() == CaseState.WAITING.value
 
 
 def _has_open_case(connection: Connection, customer_id: str) -> bool:

@@ -20,7 +20,7 @@ from bot.stores.sql.mapping import conversation_of, lock_conversations, oldest_u
 from bot.stores.sql.outbox import already_posted, claim_wording
 from bot.stores.sql.schema import OPEN, conversations, messages, outbox
 from bot.stores.sql.statements import BulkUpdate, InList, Prepared
-from bot.stores.sql.turn_effects import TurnRows, join_case, open_case, say_in_private
+from bot.stores.sql.turn_effects import TurnRows, join_case, may_cancel, open_case, say_in_private
 from bot.stores.sql.waits import places, queue_at_opening
 from bot.telemetry import timed_calls
 
@@ -179,7 +179,7 @@ class SqlTurns:
 
 
 def _after(connection: Connection, turn: TurnCommit, row: Row[Any], now: Instant) -> dict[str, Any] | None:
-    """The conversation's columns after the turn; None if the case it opens or joins has changed meanwhile."""
+    """The conversation's columns after the turn; None if the case it opens, joins or ends has changed meanwhile."""
     after: dict[str, Any] = {name: getattr(row, name) for name in _CARRIED_OVER}
     after |= {
         "id": row.id,
@@ -190,8 +190,10 @@ def _after(connection: Connection, turn: TurnCommit, row: Row[Any], now: Instant
         "prompt_at": now + turn.prompt_in if turn.prompt_in else 0.0,
     }
     case_columns: dict[str, Any] | None = {}
+    if not may_cancel(connection, turn):
+        return None
     if turn.joins_case is not None:
-        case_columns = join_case(connection, turn.joins_case, by_bot=turn.by_bot, now=now)
+        case_columns = join_case(connection, turn.joins_case, speaks=turn.by_bot or turn.still_waiting_said, now=now)
     elif turn.case is not None:
         case_columns = open_case(connection, turn, turn.case, now)
     elif turn.owner in (Owner.BOT, Owner.CLOSED):
