@@ -1,6 +1,7 @@
 """The mood of what a customer writes, in Chinese or English: angry with the brand, in need of something soon, or calm.
 
-Learned from mood.yaml: sentence vectors, and the surface features of mood_features. `bench/mood.py` measures it.
+What a message means and how it looks (mood_features) is compared with the messages of mood.yaml. `bench/fit_mood.py`
+writes those, and `bench/mood.py` measures what comes of it.
 """
 
 from __future__ import annotations
@@ -9,19 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from importlib import resources
 
 import numpy as np
+import yaml
 
 from bot.intents.classifier.encoder import Vectors
-from bot.intents.examples import Classifier, Places, fit, gaussian, read_examples
+from bot.intents.examples import Classifier, gaussian
 from bot.intents.mood_features import surface_features
 from bot.intents.sentiment import meaning
 from bot.text import clean, truncate
 
-# Shares of sentence vectors and of surface features in the squared distance of two messages, and the L2 penalty: most
-# angry ones found in cross-validation of mood.yaml.
+# Shares of sentence vectors and of surface features in the squared distance of two messages: most angry ones found in
+# cross-validation.
 _MEANING, _SURFACE = 0.7, 0.06
-_PENALTY = 0.1
 THRESHOLD = 0.6  # probability of anger
 
 
@@ -50,7 +52,7 @@ def moods(texts: Sequence[str]) -> list[Tone]:
 
 
 def prepare() -> None:
-    """Train now, so that no customer waits for it."""
+    """Read the messages now, so that no customer waits for it: half a second."""
     _classifier()
 
 
@@ -59,11 +61,6 @@ def features(texts: Sequence[str]) -> Vectors:
     read = [truncate(clean(text).strip()) for text in texts]
     weighted = np.float32(_MEANING**0.5) * meaning(read), np.float32(_SURFACE**0.5) * surface_features(read)
     return np.hstack(weighted)
-
-
-def train(rows: Vectors, kinds: Places) -> Classifier:
-    """A classifier of MOODS, from features and the indices of their moods."""
-    return fit(rows, kinds, gaussian, _PENALTY)
 
 
 def _tone(angry: float, urgent: float, calm: float) -> Tone:
@@ -75,5 +72,7 @@ def _tone(angry: float, urgent: float, calm: float) -> Tone:
 
 @cache
 def _classifier() -> Classifier:
-    texts, kinds = read_examples("mood.yaml", MOODS)
-    return train(features(texts), kinds)
+    content = yaml.safe_load((resources.files("bot.intents") / "mood.yaml").read_text(encoding="utf-8"))
+    shares = np.array([weights for _, *weights in content["messages"]], np.float32)
+    compared = features([text for text, *_ in content["messages"]])
+    return Classifier(gaussian, compared, shares, np.array(content["bias"], np.float32))
