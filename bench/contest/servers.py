@@ -139,6 +139,7 @@ def written_deployment(
         "database": database,
         "knowledge_base": str(knowledge_base),
         "accounts": [dict(account)],
+        "desk": {"minutes_per_case": 10_000},  # nobody works there: a wait that was promised is never corrected
     }
     path = home / "config.yaml"
     path.write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")

@@ -350,4 +350,51 @@ def test_a_claim_between_decision_and_commit_cancels_the_bots_answer(
     assert rows(shop) == [("system", "offered")]
 
 
+def test_a_claim_between_decision_and_commit_cancels_what_the_bot_answers_in_the_queue(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.hears("alice", PERSON)
+    case_id, anna = shop.waiting()[0].id, shop.agent("anna")
+    decided = []
+
+    async def story() -> str | DeadlinePassed | None:
+        decide = DialogueManager.decide
+
+        async def slowly(dialogue: DialogueManager, claimed: ClaimedMessage, limits: Limits) -> DecisionResult:
+            result = await decide(dialogue, claimed, limits)
+            decided.append(type(result.decision).__name__)
+            if claimed.conversation.owner == "queue":
+                await shop.cases.claim(case_id, anna)
+            return result
+
+        monkeypatch.setattr(DialogueManager, "decide", slowly)
+        return await shop.answered(asks(RETURNS))
+
+    assert shop.run(story()) is None
+    assert decided == ["Answer", "Quiet"]
+    assert rows(shop) == [("system", "offered")]
+
+
+def test_what_the_bot_answered_in_the_queue_is_not_sent_after_a_claim(shop: Shop) -> None:
+    shop.hears("alice", PERSON)
+    shop.clock.move(21)
+    hears_too_late(shop, RETURNS)
+    shop.claims(shop.agent("anna"), shop.waiting()[0].id)
+    shop.deliver()
+    assert shop.sent_to("alice") == []
+    assert ("bot", "cancelled") in rows(shop)
+
+
+def test_a_prompt_that_is_due_when_an_agent_claims_says_nothing(shop: Shop) -> None:
+    """A piece of a question was written, and a person called, before the bot asked for the rest."""
+    shop.hears("alice", "上周买的龙井")
+    shop.clock.move(61)
+    shop.hears("alice", PERSON)
+    shop.claims(shop.agent("anna"), shop.waiting()[0].id)
+    shop.sweep()
+    shop.clock.move(61)
+    shop.sweep()
+    assert shop.sent_to("alice") == []
+
+
 _CLAIMED = update(conversations).values(owner="agent", agent="anna", version=conversations.c.version + 1)

@@ -87,6 +87,8 @@ class PromiseAudit:
     def _by_number(self) -> dict[tuple[str, str, str], Row[Any]]:
         found = {}
         for row in self.receipts:
+            if row.key.startswith("prompt:"):  # the bot speaks first: nothing was pushed
+                continue
             openid, _, number = row.key.split("|")
             found[row.account, openid, number] = row
         return found
