@@ -165,7 +165,8 @@ class DialogueManager:
         if turn.message.kind is not Kind.PROMPT:
             return None
         if "people_done" in turn.slots:
-            return after_people(turn, self._wording_channel(turn.conversation))
+            asked = await asyncio.gather(*(self._read_if_possible(turn, text) for text in unanswered(turn)))
+            return after_people(turn, asked, self._wording_channel(turn.conversation))
         return after_pause(turn)
 
     async def _fetch(self, turn: DialogueTurn) -> Decision | None:
@@ -265,7 +266,8 @@ class DialogueManager:
         """The understanding of what the customer wrote, read with the pieces before, without fillers, and after what was
         answered last, whichever reads best."""
         if turn.message.kind is Kind.PROMPT:
-            return await self._read(turn, text) if (text := unanswered(turn)) else Understanding()
+            asked = unanswered(turn)
+            return await self._read(turn, asked[-1]) if asked else Understanding()
         text = turn.message.text
         alone = await self._read(turn, text)
         if alone.exact or is_sure(alone, turn.edition):
@@ -278,6 +280,12 @@ class DialogueManager:
     async def _read(self, turn: DialogueTurn, text: str) -> Understanding:
         last = str(turn.slots.get("last_intent", ""))
         return await self._understand(Utterance(truncate(text), turn.language, turn.edition.number, last))
+
+    async def _read_if_possible(self, turn: DialogueTurn, text: str) -> Understanding:
+        try:
+            return await self._read(turn, text)
+        except (EngineFailed, TimeoutError):
+            return Understanding()
 
     async def _in_context(self, turn: DialogueTurn, alone: Understanding) -> Understanding:
         """The understanding of a text that may ask for more about the entry that was answered last."""
