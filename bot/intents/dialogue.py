@@ -175,7 +175,7 @@ class DialogueManager:
     async def _running_skill(self, turn: DialogueTurn) -> Decision | None:
         """The skill that the slot names, if it takes the message for an answer to its question."""
         name = turn.slots.get("skill")
-        if not name:
+        if not name or policy.chosen_entry(turn.edition, turn) is not None:  # offered after the skill's question
             return None
         # The slot may name a skill that never asks: an edition or a release may have changed it in between.
         skill = self._skills.get(str(name))
