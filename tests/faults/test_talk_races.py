@@ -28,6 +28,7 @@ from bot.domain.messages import Inbound, Kind, Limits, Owner
 from bot.domain.turns import ClaimedMessage
 from bot.errors import AlreadyTaken, NotAllowed, Stale
 from bot.intents.dialogue import DecisionResult, DialogueManager
+from bot.stores.sql.inbox import LEASE
 from bot.stores.sql.prompts import SqlPrompts
 from bot.text import new_id
 
@@ -201,6 +202,25 @@ def test_an_agent_who_claims_while_a_code_is_checked_has_the_conversation_and_th
     assert not is_member(shop, "alice")
     shop.run(shop.cases.hand_back(case, shop.agent("anna")))
     shop.clock.move(1)
+    shop.sweep()
+    shop.hears("alice", code)
+    assert is_member(shop, "alice")
+
+
+def test_what_was_written_before_a_claim_and_handled_after_it_is_for_the_agent(shop: Shop) -> None:
+    """The process that accepted the messages has ended; in between an agent claimed."""
+    case = waits(shop)
+    code, anna = asked_for_code(shop, "alice"), shop.agent("anna")
+    before = said_by_machine(shop, "alice")
+    for text in (code, "稍等", RETURNS, "算了"):
+        shop.accepted_and_died(Inbound("tea", "alice", new_id(), Kind.TEXT, text))
+    shop.claims(anna, case)
+    shop.clock.move(LEASE + 1)
+    shop.sweep()
+    assert said_by_machine(shop, "alice") == before
+    assert shop.case(case).line.state is CaseState.CLAIMED
+    assert code in [line.text for line in shop.case(case).said]
+    shop.run(shop.cases.hand_back(case, anna))
     shop.sweep()
     shop.hears("alice", code)
     assert is_member(shop, "alice")
