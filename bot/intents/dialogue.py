@@ -171,7 +171,8 @@ class DialogueManager:
         if turn.message.kind is not Kind.PROMPT:
             return None
         if "people_done" in turn.slots:
-            return after_people(turn, self._wording_channel(turn.conversation))
+            asked = await asyncio.gather(*(self._read_if_possible(turn, text) for text in unanswered(turn)))
+            return after_people(turn, asked, self._wording_channel(turn.conversation))
         return after_pause(turn)
 
     async def _fetch(self, turn: DialogueTurn) -> Decision | None:
@@ -180,7 +181,7 @@ class DialogueManager:
     async def _running_skill(self, turn: DialogueTurn) -> Decision | None:
         """The skill that the slot names, if it takes the message for an answer to its question."""
         name = turn.slots.get("skill")
-        if not name:
+        if not name or policy.chosen_entry(turn.edition, turn) is not None:  # offered after the skill's question
             return None
         # The slot may name a skill that never asks: an edition or a release may have changed it in between.
         skill = self._skills.get(str(name))
@@ -278,7 +279,8 @@ class DialogueManager:
         """The best reading of what the customer wrote: alone, without fillers, with the pieces before, or after what
         was answered last."""
         if turn.message.kind is Kind.PROMPT:
-            return await self._read(turn, text) if (text := unanswered(turn)) else Understanding()
+            asked = unanswered(turn)
+            return await self._read(turn, asked[-1]) if asked else Understanding()
         text = turn.message.text
         alone = await self._read(turn, text)
         if alone.exact or is_sure(alone, turn.edition):
@@ -292,6 +294,12 @@ class DialogueManager:
     async def _read(self, turn: DialogueTurn, text: str) -> Understanding:
         last = str(turn.slots.get("last_intent", ""))
         return await self._understand(Utterance(truncate(text), turn.language, turn.edition.number, last))
+
+    async def _read_if_possible(self, turn: DialogueTurn, text: str) -> Understanding:
+        try:
+            return await self._read(turn, text)
+        except (EngineFailed, TimeoutError):
+            return Understanding()
 
     async def _in_context(self, turn: DialogueTurn, alone: Understanding) -> Understanding:
         """The understanding of a text that may ask for more about the entry that was answered last."""

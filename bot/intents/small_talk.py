@@ -58,8 +58,9 @@ def _until_prompt(turn: DialogueTurn) -> float:
 
 
 def _insists(turn: DialogueTurn) -> bool:
-    """Whether one number follows another: a person can tell what it means."""
-    return turn.conversation.public or bool(turn.slots.get("said") == "talk.number")
+    """Whether a person can tell what a number means: one that follows another, or is written to who is waited for."""
+    talk = turn.conversation
+    return talk.public or talk.in_queue or bool(turn.slots.get("said") == "talk.number")
 
 
 def called_off(turn: DialogueTurn) -> Decision | None:

@@ -8,8 +8,10 @@ from collections.abc import Callable
 import pytest
 from support.shop import Shop
 from support.talks import (
+    OFFERED,
     PERSON,
     RETURNS,
+    UNSURE,
     answer,
     asked_for_code,
     code_texted,
@@ -63,6 +65,14 @@ def test_a_question_in_between_is_answered_and_then_the_step_asked_again(shop: S
     for asked, entry in ((RETURNS, "return-goods"), ("多久能到", "delivery-time")):
         assert shop.hears("alice", asked) == f"{answer(shop, entry)}\n\n{phrase(shop, ASKED_FOR[step])}"
     assert shop.waiting() == []
+    assert finishes(shop, step)
+
+
+@steps
+def test_what_is_asked_back_in_between_is_chosen_by_its_number(shop: Shop, step: str) -> None:
+    at(shop, step)
+    shop.hears("alice", UNSURE)
+    assert shop.hears("alice", "2") == f"{answer(shop, OFFERED[1])}\n\n{phrase(shop, ASKED_FOR[step])}"
     assert finishes(shop, step)
 
 

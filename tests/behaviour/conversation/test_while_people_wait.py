@@ -85,6 +85,12 @@ def test_who_asks_in_the_queue_whether_somebody_is_there_hears_about_the_wait(sh
         assert shop.hears(greeting, greeting) is None
 
 
+def test_a_number_in_the_queue_is_for_the_person(shop: Shop) -> None:
+    shop.hears("alice", PERSON)
+    assert shop.hears("alice", "20261130") == phrase(shop, "handoff.still_waiting", position=1)
+    assert "20261130" in [line.text for line in shop.case(open_case(shop, "alice")).said]
+
+
 def test_never_mind_ends_a_case_that_nobody_has_claimed(shop: Shop) -> None:
     for language, endings in ENDINGS.items():
         for ending in endings:
