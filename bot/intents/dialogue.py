@@ -13,7 +13,6 @@ from bot.domain.decisions import (
     URGENT,
     WITH_AGENT,
     Answer,
-    Ask,
     Decision,
     HandOff,
     Quiet,
@@ -39,6 +38,7 @@ from bot.intents.sayings import asks, without_fillers
 from bot.intents.skills.account_linking import CODES_SPENT
 from bot.intents.skills.social_listening import handoff_unread
 from bot.intents.small_talk import after_pause, called_off, courtesy, or_wait_for_the_rest, pieces, politely
+from bot.intents.traces import NONE_OF_THESE, reason_of, trace_of
 from bot.intents.turn import DialogueTurn
 from bot.intents.utterances import completed, is_sure, split_questions, surer
 from bot.knowledge.editions import Edition
@@ -126,7 +126,7 @@ class DialogueManager:
         decision = unless_answered_before_edit(turn, self._or_last_agent(turn, decision))
         decision = in_queue(turn, await self._or_urgent(turn, decision))
         decision = or_still_due(turn, remembered(turn, self._resumed(turn, decision)))
-        return DecisionResult(decision, _trace(turn, decision), turn.language, turn.edition)
+        return DecisionResult(decision, trace_of(turn, decision), turn.language, turn.edition)
 
     def give_up(self, claimed: ClaimedMessage, why: str) -> DecisionResult:
         """The decision on a message whose turn failed: a case, with the code `why`. If an agent already has the
@@ -137,7 +137,7 @@ class DialogueManager:
             decision = WITH_A_PERSON  # a commit that opens a second case is refused
         elif conversation.overheard:
             decision = handoff_unread(why)
-        trace = Trace(edition.number, language, (), type(decision).__name__, "", _reason(decision), why)
+        trace = Trace(edition.number, language, (), type(decision).__name__, "", reason_of(decision), why)
         return DecisionResult(decision, trace, language, edition)
 
     def phrase(self, name: str, text: str) -> str:
@@ -212,7 +212,7 @@ class DialogueManager:
     async def _choice(self, turn: DialogueTurn) -> Decision | None:
         """An entry picked from those offered before, or none of them: then a person, who sees what was offered."""
         if refuses_choices(turn):
-            return HandOff(Reason.UNSURE, detail="none_of_these")
+            return HandOff(Reason.UNSURE, detail=NONE_OF_THESE)
         return await self._policy(turn) if policy.chosen_entry(turn.edition, turn) is not None else None
 
     async def _courtesy(self, turn: DialogueTurn) -> Decision | None:
@@ -367,35 +367,3 @@ def _from_entry(decision: Decision, entry: str, confidence: float) -> Decision:
     if isinstance(decision, Quiet) or decision.entry:
         return decision
     return replace(decision, entry=entry, confidence=confidence)
-
-
-def _reason(decision: Decision) -> str:
-    return decision.reason.value if isinstance(decision, HandOff) else ""
-
-
-def _detail(decision: Decision) -> str:
-    match decision:
-        case HandOff(detail=detail):
-            return detail
-        case Quiet(why=why):
-            return why
-        case Answer(more_entries=entries):
-            return " ".join(entries)
-    return ""
-
-
-def _trace(turn: DialogueTurn, decision: Decision) -> Trace:
-    """Why the bot decided so: shown on the desk, and read by `yingda evaluate`."""
-    entry = "" if isinstance(decision, Quiet) else decision.entry
-    return Trace(
-        turn.edition.number,
-        turn.language,
-        turn.understanding.candidates[:3],
-        type(decision).__name__,
-        entry,
-        _reason(decision),
-        _detail(decision),
-        turn.understanding.exact,
-        decision.choices if isinstance(decision, Ask) else (),
-        bool(entry) and entry == policy.chosen_entry(turn.edition, turn),
-    )
