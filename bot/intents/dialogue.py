@@ -44,6 +44,7 @@ from bot.text.language import language_of
 
 log = logging.getLogger(__name__)
 _REMEMBERED = 60  # characters of the customer's words
+_PRAISE = 0.8  # likelihood from which an unclear post is no question; cheerful questions reach 0.75
 WITH_A_PERSON = Quiet("with_a_person")  # the desk has the conversation: the message is for them
 
 
@@ -240,8 +241,9 @@ class DialogueManager:
             return _from_entry(decision, route.entry, route.confidence)
         decision = faq.respond(route, turn.edition, turn, self._wording_channel(turn.conversation))
         if turn.conversation.public and is_unsure(decision):  # praise is left alone, and not asked about
-            happy = (await self._inference.sentiment(turn.message.text)).name == "happy"
-            return Quiet("praise") if happy else decision
+            text = turn.message.text
+            praises = not asks(text) and (await self._inference.sentiment(text)).happy >= _PRAISE
+            return Quiet("praise") if praises else decision
         return or_wait_for_the_rest(turn, politely(turn, decision))
 
     # What the gates look at.
@@ -280,7 +282,8 @@ class DialogueManager:
     async def _in_context(self, turn: DialogueTurn, alone: Understanding) -> Understanding:
         """The understanding of a text that may ask for more about the entry that was answered last."""
         text, edition, last = turn.message.text, turn.edition, str(turn.slots.get("last_intent", ""))
-        if not (last in edition.entries and turn.begun and alone.candidates and may_follow(text)):
+        again = bool(turn.message.data.get("edited"))  # an edited post says the same once more, and follows nothing
+        if again or not (last in edition.entries and turn.begun and alone.candidates and may_follow(text)):
             return alone
         best, channel = alone.candidates[0].intent, self._wording_channel(turn.conversation)
         answers = [edition.answer(entry, turn.language, channel, turn.now) or "" for entry in (last, best)]
