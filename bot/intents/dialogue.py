@@ -51,6 +51,7 @@ from bot.text.language import language_of
 log = logging.getLogger(__name__)
 _SURELY_ANGRY = 0.85  # probability from which a piece of a sentence is taken for anger
 _IN_ANY_ORDER = (Reason.UNSURE, Reason.ASKED, Reason.ALWAYS, Reason.REOPENED)  # of handoffs that may be urgent
+_PRAISE = 0.8  # likelihood from which an unclear post is no question; cheerful questions reach 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,8 +257,9 @@ class DialogueManager:
             return _from_entry(decision, route.entry, route.confidence)
         decision = faq.respond(route, turn.edition, turn, self._wording_channel(turn.conversation))
         if turn.conversation.public and is_unsure(decision):  # praise is left alone, and not asked about
-            happy = (await self._inference.sentiment(turn.message.text)).name == "happy"
-            return Quiet("praise") if happy else decision
+            text = turn.message.text
+            praises = not asks(text) and (await self._inference.sentiment(text)).happy >= _PRAISE
+            return Quiet("praise") if praises else decision
         return or_wait_for_the_rest(turn, politely(turn, shortened(turn, decision)))
 
     # What the gates look at.
@@ -303,6 +305,8 @@ class DialogueManager:
 
     async def _in_context(self, turn: DialogueTurn, alone: Understanding) -> Understanding:
         """The understanding of a text that may ask for more about the entry that was answered last."""
+        if turn.message.data.get("edited"):  # an edited post says the same once more, and follows nothing
+            return alone
         read, channel = partial(self._read, turn), self._wording_channel(turn.conversation)
         return await follow_up(turn, alone, channel, read, self._inference.closeness)
 

@@ -271,7 +271,9 @@ class LinkSkill:
 
     async def _step(self, turn: Turn, under_way: LinkingProgress) -> Decision:
         text = turn.message.text
-        code = (code_in(text) or code_within(text)) if under_way.step == "code" else None
+        code = None
+        if under_way.step == "code":  # YS100001 is a member's number, with six digits in it
+            code = code_in(text) or (code_within(text) if member_key(text) is None else None)
         if code:
             return await self._check_code(turn, under_way, code)
         key = _key_in(text)

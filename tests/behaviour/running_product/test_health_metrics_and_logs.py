@@ -115,7 +115,7 @@ def test_no_log_line_contains_a_customers_text_or_name(product: Product) -> None
     fault = {"error": 45015, "error_times": 50}
     says(product, someone, f"{MARKER} {PHONE}")
     httpx.put(f"{product.phone}/api/faults", json=fault, timeout=10, trust_env=False).raise_for_status()
-    says(product, someone, f"人工 {MARKER} {PHONE}")
+    says(product, someone, f"转人工 {MARKER} {PHONE}")
     says(product, someone, "查积分")
     says(product, someone, PHONE)
     httpx.get(f"{product.site}/wechat/demo?echostr={MARKER}&signature=x", timeout=10, trust_env=False)

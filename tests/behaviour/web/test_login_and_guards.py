@@ -20,7 +20,7 @@ from support.services import MovableClock
 from bot.access.origins import safe_path
 from bot.domain.cases import CaseState, Role
 from bot.domain.decisions import Decision
-from bot.domain.messages import Author, Kind, OutboxState, Reason
+from bot.domain.messages import INTERNAL, Author, Kind, OutboxState, Reason
 from bot.i18n import preferred, section
 from bot.stores.sql.database import Database
 from bot.stores.sql.schema import metadata
@@ -327,8 +327,8 @@ def test_every_text_key_of_the_pages_exists() -> None:
 
 
 def test_every_code_that_the_desk_shows_has_a_text() -> None:
-    """`text` and `note` are shown as they are; an outcome is shown to nobody."""
-    kinds = set(Kind) - {Kind.TEXT, Kind.NOTE, Kind.OUTCOME}
+    """`text` and `note` are shown as they are; what the product writes to itself is shown to nobody."""
+    kinds = set(Kind) - {Kind.TEXT, Kind.NOTE, *INTERNAL}
     codes = [
         *(f"reason.{one}" for one in Reason),
         *(f"why.{one}" for one in Reason),
