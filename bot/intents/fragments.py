@@ -30,6 +30,8 @@ def is_number(text: str) -> bool:
 
 def is_piece(text: str) -> bool:
     """Whether a text is short, asks and orders nothing and tells of no problem: the rest may be still to come."""
+    if len(text) > LONGEST:
+        return False
     plain = search_form(text)
     complete = sayings.asks(text) or sayings.tells_of_a_problem(text) or "!" in plain
     return not complete and len(HAN.findall(plain)) <= _MOST_HAN and len(plain.split()) <= _MOST_WORDS
