@@ -77,11 +77,14 @@ def called_off(turn: DialogueTurn) -> Decision | None:
 def politely(turn: DialogueTurn, decision: Decision) -> Decision:
     """The decision, less greetings in the middle of a talk and courtesies that were just said."""
     entry = turn.edition.entries.get(decision.entry) if isinstance(decision, Answer) else None
-    if not isinstance(decision, Answer) or entry is None or turn.conversation.public:
+    if not isinstance(decision, Answer) or entry is None:
+        return decision
+    if entry.signal == "greeting" and turn.conversation.in_queue:
+        return Quiet("with_a_person")  # who asks whether somebody is there hears about the wait, if in private
+    if turn.conversation.public:
         return decision
     if entry.signal == "greeting" and turn.begun:
-        # who waits for a person and asks whether somebody is there hears about the wait
-        return Quiet("with_a_person") if turn.conversation.in_queue else _once(turn, "talk.here")
+        return _once(turn, "talk.here")
     if entry.signal not in ("greeting", "courtesy"):
         return decision
     if turn.begun and turn.slots.get("said") == entry.id:
