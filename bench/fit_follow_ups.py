@@ -34,6 +34,7 @@ from bot.domain.decisions import Utterance
 from bot.intents.context import IDLE, STAYS, may_follow, small_talk
 from bot.intents.context_features import NAMES, LastAnswer, Readings, features
 from bot.intents.inference import closeness
+from bot.intents.sayings import without_fillers
 from bot.knowledge.content import DEFAULT
 from bot.knowledge.editions import Edition, EditionCache
 from bot.ports.nlu import ServingEngine
@@ -97,7 +98,8 @@ def features_of(cases: Sequence[Case], engine: ServingEngine, edition: Edition) 
     """What the weights weigh, for each text that may be taken for a follow-up."""
     for case in cases:
         title, words = edition.title(case.entry, case.language), case.asked[:_REMEMBERED]
-        texts = (case.text, f"{title} {case.text}", f"{words} {case.text}")
+        bare = without_fillers(case.text)
+        texts = (case.text, f"{title} {bare}", f"{words} {bare}")
         utterances = [Utterance(truncate(text), case.language, edition.number) for text in texts]
         alone, after_title, after_words = engine.understand(utterances)
         entry = edition.entries[case.entry]

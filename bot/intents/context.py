@@ -18,6 +18,7 @@ from typing import TypeAlias
 from bot.domain.decisions import Candidate, Understanding
 from bot.intents.context_features import LastAnswer, Readings, confidence_in, features
 from bot.intents.repeats import named_line, repeats
+from bot.intents.sayings import without_fillers
 from bot.intents.turn import DialogueTurn
 from bot.knowledge.editions import Edition
 from bot.text import truncate
@@ -77,9 +78,10 @@ async def follow_up(turn: DialogueTurn, alone: Understanding, channel: str, read
         return alone
     examples = edition.entries[last].examples
     answer = LastAnswer(last, said, (*examples.zh, *examples.en))
+    bare = without_fillers(text)  # "Delivery fee how long?" means the time, "Delivery fee and how long?" the fee
     after_title, after_words, (sentence, clause) = await asyncio.gather(
-        read(f"{edition.title(last, turn.language)} {text}"),
-        read(f"{turn.slots.get('words', '')} {text}"),
+        read(f"{edition.title(last, turn.language)} {bare}"),
+        read(f"{turn.slots.get('words', '')} {bare}"),
         near(truncate(text), (answer.sentences, answer.clauses)),
     )
     readings = Readings(alone, after_title, after_words, sentence, clause, idle)

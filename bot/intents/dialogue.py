@@ -134,7 +134,9 @@ class DialogueManager:
         conversation they see the message, and nothing changes."""
         conversation, edition = claimed.conversation, self._edition()
         language, decision = self._language(claimed.message, conversation), _failed(why)
-        if conversation.owner in PERSONS or conversation.joins:
+        if conversation.with_agent:
+            decision = Quiet(WITH_AGENT)
+        elif conversation.owner in PERSONS or conversation.joins:
             decision = WITH_A_PERSON  # a commit that opens a second case is refused
         elif conversation.overheard:
             decision = handoff_unread(why)

@@ -83,6 +83,8 @@ def test_who_asks_in_the_queue_whether_somebody_is_there_hears_about_the_wait(sh
         shop.hears(greeting, PERSON)
         assert shop.hears(greeting, greeting) == phrase(shop, "handoff.still_waiting", position=place(shop, greeting))
         assert shop.hears(greeting, greeting) is None
+    shop.hears("zoe", PERSON, "square", thread="post-1")
+    assert shop.hears("zoe", "有人吗", "square", thread="post-1") is None
 
 
 def test_a_number_in_the_queue_is_for_the_person(shop: Shop) -> None:
