@@ -34,31 +34,31 @@ _GIBBERISH = re.compile("[bcdfghjklmnpqrstvwxz]{6}", re.IGNORECASE)
 STAYS = 0.42  # probability from which the entry last answered is answered again
 _SURELY_STAYS = 0.75  # and from which it is although the text is sure to mean something else alone
 _MAY_STAY = 0.2  # probability from which no other topic is answered without asking
-_THIRD = 0.6  # probability below which a third topic, on which the readings in context agree, is answered
+_THIRD = 0.7  # probability below which a third topic, on which the readings in context agree, is answered
 IDLE = 0.8  # confidence of small talk from which a text is no follow-up: "大狗呢" sounds a little like a greeting
 _AGREED = 0.5  # confidence of both readings in that topic
 _BELOW = 0.01  # how far below its limit a topic is that must be asked about
 
 WEIGHTS = {  # of `features`, by bench/fit_follow_ups.py
-    "always": 1.10,
-    "last_after_title": 1.56,
-    "last_after_both": -0.81,
-    "last_alone": 1.11,
-    "other_alone": 1.29,
-    "sure_other_alone": -1.78,
-    "other_after_words": -1.35,
-    "lead_of_another": -2.02,
-    "small_talk": -1.67,
-    "near_a_sentence": 4.72,
-    "near_a_clause": 5.06,
-    "words_of_the_answer_though_sure": 3.79,
-    "words_of_the_examples": 1.32,
-    "condition": 1.45,
+    "always": 1.18,
+    "last_after_title": 1.55,
+    "last_after_both": -0.84,
+    "last_alone": 1.07,
+    "other_alone": 1.43,
+    "sure_other_alone": -1.86,
+    "other_after_words": -1.31,
+    "lead_of_another": -2.21,
+    "small_talk": -1.59,
+    "near_a_sentence": 4.73,
+    "near_a_clause": 5.02,
+    "words_of_the_answer_though_sure": 3.87,
+    "words_of_the_examples": 1.29,
+    "condition": 1.44,
     "pronoun": 1.50,
-    "states": 0.96,
-    "words_that_mean_something": -1.13,
-    "length": -2.08,
-    "chinese": -1.72,
+    "states": 0.94,
+    "words_that_mean_something": -1.12,
+    "length": -2.07,
+    "chinese": -1.74,
 }
 
 

@@ -37,7 +37,7 @@ from bot.intents.rights import exercised_right
 from bot.intents.sayings import asks, without_fillers
 from bot.intents.skills.account_linking import CODES_SPENT
 from bot.intents.skills.social_listening import handoff_unread
-from bot.intents.small_talk import after_pause, called_off, courtesy, or_wait_for_the_rest, pieces, politely
+from bot.intents.small_talk import PROMPTS, after_pause, called_off, courtesy, or_wait_for_the_rest, pieces, politely
 from bot.intents.traces import NONE_OF_THESE, reason_of, trace_of
 from bot.intents.turn import DialogueTurn
 from bot.intents.utterances import completed, is_sure, split_questions, surer
@@ -49,7 +49,7 @@ from bot.text.folding import is_invisible
 from bot.text.language import language_of
 
 log = logging.getLogger(__name__)
-_SURELY_ANGRY = 0.85  # probability from which a piece of a sentence is taken for anger
+_SURELY_ANGRY = 0.9  # probability from which a piece of a sentence, or what the bot could answer, is anger
 _IN_ANY_ORDER = (Reason.UNSURE, Reason.ASKED, Reason.ALWAYS, Reason.REOPENED)  # of handoffs that may be urgent
 _PRAISE = 0.8  # likelihood from which an unclear post is no question; cheerful questions reach 0.75
 
@@ -222,11 +222,12 @@ class DialogueManager:
         return called_off(turn) or courtesy(turn) if turn.has_words else None
 
     async def _angry(self, turn: DialogueTurn) -> Decision | None:
-        """Anger goes before all that the bot could say, however sure it is. An example means what its entry says."""
+        """Anger goes before all that the bot could say. An example of an entry means what the entry says."""
         if turn.understanding.exact or turn.message.kind is Kind.CLICK:
             return None
         tone = await self._inference.mood(turn.message.text)
-        if tone.mood is not Mood.ANGRY or (is_piece(turn.message.text) and tone.anger < _SURELY_ANGRY):
+        calm_words = is_sure(turn.understanding, turn.edition) or is_piece(turn.message.text)
+        if tone.mood is not Mood.ANGRY or (calm_words and tone.anger < _SURELY_ANGRY):
             return None
         route = policy.angry(turn.understanding, turn.edition)
         return faq.respond(route, turn.edition, turn, self._wording_channel(turn.conversation))
@@ -342,8 +343,10 @@ class DialogueManager:
             return decision
         if silences(decision.changes):  # whoever wants to hear no more is asked no more
             return decision
-        asked = None if "skill" in decision.slots else skill.again(turn)
-        if asked is None:
+        asked = skill.again(turn)
+        if asked is not None and decision.entry in PROMPTS:  # no courtesy: the customer knows what to say
+            return asked
+        if asked is None or "skill" in decision.slots:
             return decision
         slots = {**decision.slots, **asked.slots}
         if not isinstance(decision, Answer) or decision.author is Author.SYSTEM:

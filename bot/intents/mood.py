@@ -25,6 +25,7 @@ from bot.text import clean, truncate
 # cross-validation.
 _MEANING, _SURFACE = 0.7, 0.06
 THRESHOLD = 0.6  # probability of anger
+_URGENT = 0.5  # probability of urgency
 
 
 class Mood(StrEnum):
@@ -64,10 +65,10 @@ def features(texts: Sequence[str]) -> Vectors:
 
 
 def _tone(angry: float, urgent: float, calm: float) -> Tone:
-    """Anger wins; below the threshold a message is urgent if that is likelier than calm."""
+    """Anger wins; below its threshold a message is urgent if that is likelier than not."""
     if angry >= THRESHOLD:
         return Tone(Mood.ANGRY, angry)
-    return Tone(Mood.URGENT if urgent > calm else Mood.CALM, angry)
+    return Tone(Mood.URGENT if urgent > _URGENT and urgent > calm else Mood.CALM, angry)
 
 
 @cache

@@ -17,6 +17,7 @@ from bot.text import truncate
 from bot.text.folding import words_of
 
 PIECES_LAST = 600.0  # seconds for which a piece is read with the next message
+PROMPTS = ("talk.invite", "talk.here", "talk.ask", "talk.number")  # phrases that ask the customer to speak
 _PAUSE = 60.0  # seconds without the rest of a question, after which the bot asks for it
 _AT_ONCE = 0.001  # seconds
 _MOST_UNCLEAR = 3  # unclear messages in a row, the last of which goes to a person
