@@ -3,10 +3,11 @@
     python bench/fit_mood.py
 
 Learned from mood_examples.yaml beside this file, a line each: add more there, in either language, and run it again.
-What customers of the demo brand ask is learned as calm. Angry is who is angry with the brand, also coldly, in sarcasm or
-by threats; who is angry with himself, others or in jest is calm. Urgent is who needs something soon, without anger. A
-process compares what customers write with a part of the examples only: with all of them it would start seconds later, and
-tell little more.
+What customers of the demo brand ask is learned as calm. Angry is who is angry with the brand, also coldly, in sarcasm
+or by threats; who is angry with himself, others or in jest is calm. Urgent is who needs something soon, without
+anger.
+
+A process compares what customers write with a part of the examples only: with all of them it would start seconds later.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import yaml
 from bot.intents.classifier.encoder import Vectors
 from bot.intents.examples import Classifier, gaussian
 from bot.intents.mood_features import surface_features
-from bot.intents.sentiment import meaning
+from bot.intents.sentiment import meaning, words_beside_names
 from bot.text import clean, truncate
 
 # Shares of sentence vectors and of surface features in the squared distance of two messages: most angry ones found in
@@ -46,10 +46,14 @@ class Tone:
 
 
 def moods(texts: Sequence[str]) -> list[Tone]:
-    """One tone per text. Blocking: a millisecond each besides the sentence vector; the first call trains too."""
+    """One tone per text. Blocking: a millisecond each besides the sentence vector, and `prepare` in the first call."""
     if not texts:
         return []
-    return [_tone(*map(float, row)) for row in _classifier().probabilities(features(texts))]
+    rows = _classifier().probabilities(features(texts))
+    return [
+        _tone(*map(float, row)) if words_beside_names(text) else Tone(Mood.CALM, 0.0)
+        for text, row in zip(texts, rows, strict=True)
+    ]
 
 
 def prepare() -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from bot.domain.decisions import Answer, Decision
 from bot.intents.turn import DialogueTurn
-from bot.text.folding import HAN, search_form
+from bot.text.folding import HAN, LONGEST, search_form
 
 _LEAST_LINES = 3  # of an answer that is a list
 _LEAST_HAN, _LEAST_LETTERS = 2, 4  # of a word that names something
@@ -33,13 +33,13 @@ def shortened(turn: DialogueTurn, decision: Decision) -> Decision:
 
 def named_line(text: str, answer: str) -> str:
     """The only line of an answer that has a word of the text; '' if there is none, or more than one."""
-    lines = [line.strip() for line in answer.splitlines() if line.strip()]
-    if len(lines) < _LEAST_LINES:
+    lines = {line.strip(): search_form(line) for line in answer.splitlines() if line.strip()}
+    if len(lines) < _LEAST_LINES or len(text) > LONGEST:
         return ""
     form = search_form(text)
     han = "".join(HAN.findall(form))
     pairs = [han[at : at + _LEAST_HAN] for at in range(len(han) - 1)]
     words = [word.strip("?.!,'\"").rstrip("s") for word in form.split()]
     named = [*pairs, *(word for word in words if len(word) >= _LEAST_LETTERS and word.isascii())]
-    found = {line for line in lines for word in named if word in search_form(line)}
+    found = {line for line, read in lines.items() for word in named if word in read}
     return found.pop() if len(found) == 1 else ""

@@ -42,8 +42,13 @@ def classify(texts: Sequence[str]) -> list[Sentiment]:
 
 
 def meaning(texts: Sequence[str]) -> Vectors:
-    """Sentence vectors, (n, DIMENSIONS). Without addresses and names, which carry no sentiment."""
-    return serving_encoder().encode([plain(truncate(_ASIDE.sub(" ", text))) for text in texts])
+    """Sentence vectors, (n, DIMENSIONS), of `words_beside_names`: addresses and names carry no sentiment."""
+    return serving_encoder().encode([words_beside_names(text) for text in texts])
+
+
+def words_beside_names(text: str) -> str:
+    """What is read of a text: its head and tail, without addresses and names."""
+    return plain(truncate(_ASIDE.sub(" ", text)))
 
 
 @cache

@@ -23,7 +23,7 @@ from bot import config
 from bot.channels.twitter import events, posts
 from bot.channels.twitter.weighted_length import WEIGHTED
 from bot.channels.wechat.security import text_reply
-from bot.domain.decisions import Turn
+from bot.domain.decisions import Candidate, Turn
 from bot.domain.messages import Limits, Media
 from bot.intents.classifier.training import normalized_texts
 from bot.intents.policy import chosen_entry
@@ -78,7 +78,9 @@ LEFT_OUT: Mapping[str, str] = {
     "bot.channels.wechat.security.sign": "takes digits, ASCII and what an XML parser gave",
     "bot.channels.wechat.security.envelope": "takes what we sealed",
     "bot.intents.skills.social_listening.handoff_unread": "takes a code of our own",
-    "bot.intents.context.features": "takes a text that `may_follow` let through",
+    "bot.intents.context_features.features": "takes a text that `may_follow` let through",
+    "bot.intents.inference.closeness": "takes a text that `may_follow` let through",
+    "bot.intents.examples.read_examples": "takes a file's name of our own",
     "bot.intents.context.stays": "takes a text that `may_follow` let through",
     "bot.intents.context.in_context": "takes a text that `may_follow` let through",
     "bot.rasa.training.calibrate_model": "takes a model's name",
@@ -112,6 +114,8 @@ ARGUMENTS: Mapping[str, tuple[Any, ...]] = {
     "bot.text.folding.normalised": ("NFKC",),
     "bot.intents.skills.opening_hours.asked_day": (date(2026, 11, 29),),
     "bot.access.origins.same_host": ("brand.example",),
+    "bot.intents.context.turns_to_another": (Candidate("delivery", 0.99), "returns"),
+    "bot.intents.repeats.named_line": ("龙井：80℃\n红茶：90℃\nOolong: boiling",),
     "bot.access.origins.safe_path": ("/desk",),
 }
 

@@ -64,18 +64,24 @@ def test_a_whole_question_about_something_else_is_answered(text: str, language: 
 
 def test_another_topic_that_both_readings_in_context_mean_is_answered() -> None:
     both = understood(pickup=0.9, fee=0.05)
-    found = in_context("when does the courier come", Readings(understood(hours=0.81), both, both), FEE["en"], EDITION)
+    found = in_context("when does the courier come", Readings(understood(hours=0.7), both, both), FEE["en"], EDITION)
     assert found.candidates[0].intent == "pickup"
     assert found.candidates[0].confidence >= 0.8
 
 
 def test_in_doubt_both_entries_are_offered_and_none_is_answered() -> None:
-    doubtful = Readings(understood(refund=0.9, hours=0.05), understood(fee=0.9), understood(fee=0.8), 0.3, 0.3)
+    doubtful = Readings(understood(refund=0.75, hours=0.05), understood(fee=0.9), understood(fee=0.8), 0.25, 0.25)
     text = "does it matter how i paid"
     assert 0.2 <= stays(text, doubtful, FEE["en"]) < 0.42
     found = in_context(text, doubtful, FEE["en"], EDITION)
     assert [one.intent for one in found.candidates[:2]] == ["refund", "fee"]
     assert all(one.confidence < 0.8 for one in found.candidates)
+
+
+def test_what_is_sure_to_mean_something_else_alone_stays_only_where_that_is_very_likely() -> None:
+    sure = Readings(understood(refund=0.9), understood(fee=0.9), understood(fee=0.8), 0.3, 0.3)
+    assert stays("does it matter how i paid", sure, FEE["en"]) < 0.75
+    assert in_context("does it matter how i paid", sure, FEE["en"], EDITION).candidates[0] == Candidate("refund", 0.9)
 
 
 @pytest.mark.parametrize("text", ["？？？", "😂😂😂", "asdfghjkl", "", "我" * 17, "one " * 13])

@@ -11,7 +11,7 @@ from support import builders
 from bot.domain.decisions import Answer, Ask, Candidate, Decision, HandOff, Understanding
 from bot.domain.messages import Audience, Reason
 from bot.intents import faq
-from bot.intents.policy import DidYouMean, Route, SayEntry, ToPerson, UseSkill, decide, decide_each
+from bot.intents.policy import DidYouMean, Route, SayEntry, ToPerson, UseSkill, angry, decide, decide_each
 from bot.intents.turn import DialogueTurn
 from bot.knowledge.content import Bilingual
 from bot.knowledge.editions import ExternalModel, Thresholds
@@ -91,14 +91,20 @@ def test_choices_that_all_lead_to_a_person_are_not_offered() -> None:
     assert decide(meant(damaged=0.5, refund=0.4), EDITION, turn()) == DidYouMean(("damaged", "refund"), 0.5)
 
 
-def test_a_probably_angry_customer_reaches_a_person_without_a_question_back() -> None:
-    assert decide(meant(complaint=0.5, refund=0.4), EDITION, turn()) == ToPerson(Reason.ANGER, confidence=0.5)
-    assert decide(meant(complaint=0.2), EDITION, turn()).reason is Reason.UNSURE  # type: ignore[union-attr]
+def test_anger_and_small_talk_are_never_offered() -> None:
+    assert decide(meant(complaint=0.5, refund=0.4, hours=0.1), EDITION, turn()) == DidYouMean(("refund", "hours"), 0.4)
+    assert decide(meant(complaint=0.5, refund=0.2), EDITION, turn()) == ToPerson(Reason.UNSURE, confidence=0.5)
+
+
+def test_an_angry_customer_reads_the_words_of_what_people_take_care_of_else_those_for_anger() -> None:
+    assert angry(meant(damaged=0.9, complaint=0.1), EDITION) == ToPerson(Reason.ANGER, "damaged", 0.9)
+    assert angry(meant(refund=0.9, complaint=0.1), EDITION) == ToPerson(Reason.ANGER, "complaint", 0.9)
+    assert angry(meant(refund=0.9), EDITION) == ToPerson(Reason.ANGER, "", 0.9)
 
 
 def test_an_entry_that_is_no_longer_valid_is_not_offered() -> None:
     three = meant(sale=0.5, refund=0.4, hours=0.1)
-    assert decide(three, EDITION, turn()) == DidYouMean(("refund", "hours"), 0.5)
+    assert decide(three, EDITION, turn()) == DidYouMean(("refund", "hours"), 0.4)
     assert decide(meant(sale=0.6, refund=0.3), EDITION, turn()) == ToPerson(Reason.UNSURE, confidence=0.6)
 
 
