@@ -33,8 +33,9 @@ def shortened(turn: DialogueTurn, decision: Decision) -> Decision:
 
 def named_line(text: str, answer: str) -> str:
     """The only line of an answer that has a word of the text; '' if there is none, or more than one."""
-    lines = {line.strip(): search_form(line) for line in answer.splitlines() if line.strip()}
-    if len(lines) < _LEAST_LINES or len(text) > LONGEST:
+    _, *rest = [line.strip() for line in answer.splitlines() if line.strip()] or [""]
+    lines = {line: search_form(line) for line in rest if not line.endswith((":", "："))}
+    if len(rest) + 1 < _LEAST_LINES or len(text) > LONGEST:
         return ""
     form = search_form(text)
     han = "".join(HAN.findall(form))

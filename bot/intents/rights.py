@@ -8,11 +8,11 @@ from __future__ import annotations
 from bot.domain.decisions import OPTED_OUT, Answer, Change, Decision, Quiet
 from bot.domain.messages import Audience, Author, Kind
 from bot.intents.opt_out import wants_opt_out
-from bot.intents.sayings import says_no, says_yes, wants_erasure, wants_unlink
+from bot.intents.sayings import calls_off, says_no, says_yes, wants_erasure, wants_unlink
 from bot.intents.turn import DialogueTurn
 
 _YES_WITHIN = 600.0  # seconds after the question whether to erase
-_ERASE_AFTER = 3.0  # seconds for the confirmation to leave: after that we do not know where to send it
+_ERASE_AFTER = 1.5  # seconds for the confirmation to leave: after that we do not know where to send it
 _CONFIRMED = "confirmed"
 
 
@@ -32,7 +32,7 @@ def exercised_right(turn: DialogueTurn) -> Decision | None:
 
 
 def _stop(turn: DialogueTurn) -> Decision:
-    if turn.conversation.public:  # a post in reply would be one more message that nobody asked for
+    if turn.conversation.public or turn.conversation.identity.silenced_at:  # nobody asked for one more message
         return Quiet(OPTED_OUT, changes=(Change("silence"),))
     return _confirmed(turn, "rights.stopped", OPTED_OUT, Change("silence"))
 
@@ -46,7 +46,7 @@ def _erase(turn: DialogueTurn, text: str) -> Decision | None:
             words = turn.edition.phrase("rights.erased", turn.language)
             slots = {"erase": _CONFIRMED}
             return Answer(words, entry="rights.erased", author=Author.SYSTEM, slots=slots, prompt_in=_ERASE_AFTER)
-        if says_no(text):
+        if says_no(text) or calls_off(text):
             words = turn.edition.phrase("rights.kept", turn.language)
             return Answer(words, entry="rights.kept", author=Author.SYSTEM, slots=kept)
     if not wants_erasure(text):

@@ -31,12 +31,18 @@ class _Saying(BaseModel):
 
     def pattern(self) -> re.Pattern[str]:
         if self.inside:
-            return re.compile("|".join(self.inside), re.IGNORECASE)
+            return re.compile(_without_groups("|".join(self.inside)), re.IGNORECASE)
         # Atomic and possessive: a long text of many sayings that matches none takes no exponential time.
         before = f"(?:(?:{self.before}) ?){{0,3}}" if self.before else ""
         after = f"(?: ?(?:{self.after})){{0,3}}+" if self.after else ""
         once = f"{before}(?>{'|'.join(self.says)}){after}"
-        return re.compile(f"(?:{once} ?)++" if self.chained else once)
+        return re.compile(_without_groups(f"(?:{once} ?)++" if self.chained else once))
+
+
+def _without_groups(expression: str) -> str:
+    """The expression with groups that capture nothing: Python 3.11 fails over captures in possessive repeats
+    (https://github.com/python/cpython/issues/101955)."""
+    return re.sub(r"\((?!\?)", "(?:", expression)
 
 
 @cache
@@ -108,6 +114,11 @@ def leaves_linking(text: str) -> bool:
 def wants_another_code(text: str) -> bool:
     """Whether a customer who was sent a code says that none came: "没收到", "resend"."""
     return _says("another_code", text)
+
+
+def asks_for_another_number(text: str) -> bool:
+    """Whether a customer, asked for a number, asks which one will do or where it stands: "会员号忘了", "手机号行吗"."""
+    return _says("which_number", text)
 
 
 def asks_why(text: str) -> bool:

@@ -18,6 +18,7 @@ from bot.text.folding import words_of
 
 PIECES_LAST = 600.0  # seconds for which a piece is read with the next message
 PROMPTS = ("talk.invite", "talk.here", "talk.ask", "talk.number")  # phrases that ask the customer to speak
+_SMALL_TALK = ("greeting", "courtesy", "dissatisfied")  # signals
 _PAUSE = 60.0  # seconds without the rest of a question, after which the bot asks for it
 _AT_ONCE = 0.001  # seconds
 _MOST_UNCLEAR = 3  # unclear messages in a row, the last of which goes to a person
@@ -78,14 +79,14 @@ def called_off(turn: DialogueTurn) -> Decision | None:
 def politely(turn: DialogueTurn, decision: Decision) -> Decision:
     """The decision, less greetings in the middle of a talk and courtesies that were just said.
 
-    "Is anybody there?" while a case waits is meant for the person who is to come.
+    "Is anybody there?" and "that didn't help" while a case waits are meant for the person who is to come.
     """
     entry = turn.edition.entries.get(decision.entry) if isinstance(decision, Answer) else None
-    if not isinstance(decision, Answer) or entry is None or entry.signal not in ("greeting", "courtesy"):
+    if not isinstance(decision, Answer) or entry is None or entry.signal not in _SMALL_TALK:
         return decision
-    if entry.signal == "greeting" and turn.conversation.in_queue:
+    if entry.signal != "courtesy" and turn.conversation.in_queue:
         return Quiet("with_a_person")
-    if turn.conversation.public:
+    if entry.signal == "dissatisfied" or turn.conversation.public:
         return decision
     if entry.signal == "greeting" and turn.begun:
         return _once(turn, "talk.here")
@@ -113,7 +114,7 @@ def or_wait_for_the_rest(turn: DialogueTurn, decision: Decision) -> Decision:
     piece = {"pieces": kept, "pieces_at": turn.now, "unclear": unclear}
     if not _is_unsure(decision):  # what it asks back about may be answered with another piece
         return replace(decision, slots={**decision.slots, **piece}) if isinstance(decision, Ask) else decision
-    if unclear >= _MOST_UNCLEAR:
+    if unclear >= _MOST_UNCLEAR or turn.slots.get("said") == "talk.ask":  # it was asked already, and said no more
         return HandOff(Reason.UNSURE)
     slots = {**turn.slots, **piece}
     if not turn.limits.active and turn.slots.get("said") != "talk.invite":  # later the account could not ask

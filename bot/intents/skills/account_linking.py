@@ -20,7 +20,7 @@ from bot.domain.decisions import Answer, Ask, Change, Decision, Effect, Turn
 from bot.domain.members import MemberKey
 from bot.domain.messages import DAY, Audience, Identity, Instant, Kind
 from bot.domain.turns import CodeKept
-from bot.intents.sayings import asks_why, leaves_linking, says_wait, wants_another_code
+from bot.intents.sayings import asks_for_another_number, asks_why, leaves_linking, says_wait, wants_another_code
 from bot.intents.skills.points_statement import statement
 from bot.ports.nlu import MemberDirectory
 from bot.ports.storage import OneTimeCodeStore
@@ -50,6 +50,7 @@ _COUNTED = re.compile(
 )
 _MAINLAND = re.compile(r"(?:\+86|0086|86)?(1[3-9][0-9]{9})")
 _ABROAD = re.compile(r"(?:\+|00)(?!86)([1-9][0-9]{6,14})")
+_MISTYPED = re.compile(r"1[3-9][0-9]{8}(?:[0-9]{2})?")  # a mainland number with a digit too few or too many
 _MEMBER = re.compile(r"[A-Z]{0,4}[0-9]{4,16}")
 # Also a number with counted parts (一百三十八), which we cannot read but must not take for a question.
 _ATTEMPT = re.compile(r"\+?[A-Z]{0,4}(?=[十百千万]*[0-9])[0-9十百千万]+")
@@ -67,7 +68,7 @@ def member_key(text: str) -> MemberKey | None:
         return MemberKey(mainland[1])
     if abroad := _ABROAD.fullmatch(typed):
         return MemberKey(f"+{abroad[1]}")
-    return MemberKey(typed) if _MEMBER.fullmatch(typed) else None
+    return MemberKey(typed) if _MEMBER.fullmatch(typed) and not _MISTYPED.fullmatch(typed) else None
 
 
 def code_in(text: str) -> str | None:
@@ -234,7 +235,8 @@ class LinkSkill:
         if turn.message.kind is Kind.VOICE and is_invisible(text):
             return True  # speech recognition failed: we ask for the number in writing
         number = is_number(text) or _key_in(text) is not None or (under_way.step == "code" and code_within(text))
-        return bool(number) or leaves_linking(text) or says_wait(text) or asks_why(text) or _asks_again(text, under_way)
+        said = (leaves_linking, says_wait, asks_why, asks_for_another_number)
+        return bool(number) or any(says(text) for says in said) or _asks_again(text, under_way)
 
     def again(self, turn: Turn) -> Ask | None:
         under_way = progress(turn)
@@ -254,6 +256,8 @@ class LinkSkill:
         still = self.again(turn)
         if still is not None and says_wait(text):
             return replace(still, text=self._say("link.take_your_time", turn))
+        if still is not None and asks_for_another_number(text):  # the question itself says which
+            return still
         if still is not None and asks_why(text):
             return replace(still, text=f"{self._say('link.why', turn)}\n{still.text}")
         return await self._step(turn, under_way)
