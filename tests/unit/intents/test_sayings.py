@@ -54,6 +54,7 @@ TELLS: Mapping[Says, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType
                 *("問題解決了", "自己解决了", "别转人工了", "哦，那不用麻烦你们了", "沒事了"),
                 *("never mind", "Nevermind!", "nvm", "forget it", "no need, thanks", "cancel the request"),
                 *("it's fine now", "I don't need an agent anymore", "solved", "it's okay now"),
+                *("等等不用了", "我自己解决了", "fine. forget it", "ok I found it, bye"),
             ),
             (
                 *("取消订单", "不用券可以吗", "怎么取消人工", "算了多少钱", "不用了吗", "帮我算了一下吗", "解决了没有"),
@@ -181,6 +182,19 @@ def test_it_is_heard_however_it_is_written(says: Says) -> None:
 @pytest.mark.parametrize("says", TELLS, ids=NAMES)
 def test_what_only_sounds_like_it_is_not(says: Says) -> None:
     assert [text for text in TELLS[says][1] if says(text)] == []
+
+
+@pytest.mark.parametrize("first", ["ok", "okay", "yes", "好的", "cool"])
+@pytest.mark.parametrize("then", ["cool", "great", "fine", "got it", "sure", "thank", "嗯", "ok"])
+def test_one_nod_after_another_is_read_without_an_exception(first: str, then: str) -> None:
+    assert sayings.is_nod(f"{first} {then}") is (then != "thank")
+
+
+@pytest.mark.parametrize(
+    "text", ["会员号忘了", "手机号行吗", "can I use my phone?", "I don't remember my member number"]
+)
+def test_another_number_is_asked_for_while_linking(text: str) -> None:
+    assert sayings.asks_for_another_number(text)
 
 
 @pytest.mark.parametrize(
