@@ -18,6 +18,7 @@ import yaml
 from bot.intents.classifier.encoder import Vectors
 from bot.intents.examples import Classifier, gaussian
 from bot.intents.mood_features import surface_features
+from bot.intents.sayings import asks
 from bot.intents.sentiment import meaning, words_beside_names
 from bot.text import clean, truncate
 
@@ -25,7 +26,8 @@ from bot.text import clean, truncate
 # cross-validation.
 _MEANING, _SURFACE = 0.7, 0.06
 THRESHOLD = 0.6  # probability of anger
-_URGENT = 0.5  # probability of urgency
+_OF_A_QUESTION = 0.75  # the same for a question without an exclamation mark
+_URGENT = 0.15  # probability of urgency, which few messages have
 
 
 class Mood(StrEnum):
@@ -51,7 +53,7 @@ def moods(texts: Sequence[str]) -> list[Tone]:
         return []
     rows = _classifier().probabilities(features(texts))
     return [
-        _tone(*map(float, row)) if words_beside_names(text) else Tone(Mood.CALM, 0.0)
+        _tone(text, *map(float, row)) if words_beside_names(text) else Tone(Mood.CALM, 0.0)
         for text, row in zip(texts, rows, strict=True)
     ]
 
@@ -68,11 +70,12 @@ def features(texts: Sequence[str]) -> Vectors:
     return np.hstack(weighted)
 
 
-def _tone(angry: float, urgent: float, calm: float) -> Tone:
-    """Anger wins; below its threshold a message is urgent if that is likelier than not."""
-    if angry >= THRESHOLD:
+def _tone(text: str, angry: float, urgent: float, calm: float) -> Tone:
+    """Anger wins; a plain question is calm unless anger is very likely."""
+    plain_question = asks(text) and "!" not in text and "！" not in text
+    if angry >= (_OF_A_QUESTION if plain_question else THRESHOLD):
         return Tone(Mood.ANGRY, angry)
-    return Tone(Mood.URGENT if urgent > _URGENT and urgent > calm else Mood.CALM, angry)
+    return Tone(Mood.URGENT if urgent >= _URGENT else Mood.CALM, angry)
 
 
 @cache

@@ -25,13 +25,15 @@ def surer(one: Understanding, other: Understanding) -> Understanding:
 def completed(last: Understanding, whole: Understanding) -> Understanding:
     """The surer of two readings: of the last piece of a question, and of all pieces together.
 
-    The pieces before may mislead: together they must mean something that the last could mean.
+    The pieces before may mislead: where the last means something alone, together they must mean what it could mean.
     """
     meant = {one.intent for one in last.candidates if one.confidence >= _POSSIBLE}
-    return surer(last, whole) if whole.candidates and whole.candidates[0].intent in meant else last
+    alone = bool(last.candidates) and last.candidates[0].confidence >= _MEANS_SOMETHING
+    known = not alone or (bool(whole.candidates) and whole.candidates[0].intent in meant)
+    return surer(last, whole) if known else last
 
 
-_POSSIBLE = 0.05  # confidence
+_POSSIBLE, _MEANS_SOMETHING = 0.05, 0.35  # confidence
 MOST = 3  # questions in one message; with more of them it is a story, which is understood as a whole
 _SENTENCE_ENDS = re.compile(r"[?？!！。;；\n]+|\.(?=\s)")
 _ALSO = re.compile(

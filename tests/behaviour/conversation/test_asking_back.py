@@ -72,7 +72,7 @@ def test_none_of_these_goes_on_to_a_person_who_sees_what_was_offered(shop: Shop)
         (case,) = open_cases(shop, refusal)
         view = shop.case(case)
         assert (view.line.reason, view.detail) == (Reason.UNSURE, "none_of_these")
-        assert [list(one.trace.choices) for one in view.traces if one.trace.choices] == [offered]
+        assert [list(one.trace.choices) for one in view.traces if one.trace.choices] == [offered, offered]
 
 
 def test_who_is_not_understood_again_is_not_asked_again(shop: Shop) -> None:
