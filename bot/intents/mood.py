@@ -70,7 +70,7 @@ def features(texts: Sequence[str]) -> Vectors:
     return np.hstack(weighted)
 
 
-def _tone(text: str, angry: float, urgent: float, calm: float) -> Tone:
+def _tone(text: str, angry: float, urgent: float, _calm: float) -> Tone:
     """Anger wins; a plain question is calm unless anger is very likely."""
     plain_question = asks(text) and "!" not in text and "！" not in text
     if angry >= (_OF_A_QUESTION if plain_question else THRESHOLD):
