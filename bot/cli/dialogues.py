@@ -37,7 +37,7 @@ class Expected(_Part):
     silent: bool | None = None
 
 
-class DialogueTurn(_Part):
+class ScriptedTurn(_Part):
     """One of: a message (`say`, `kind`), the last one-time code (`code`), a step of staff (`do`), a `wait`."""
 
     say: str | None = Field(None, min_length=1)
@@ -49,7 +49,7 @@ class DialogueTurn(_Part):
     expect: Expected = Expected()
 
     @model_validator(mode="after")
-    def _is_one_thing(self) -> DialogueTurn:
+    def _is_one_thing(self) -> ScriptedTurn:
         message = self.say is not None or self.kind is not None
         if [message, self.code is not None, self.do is not None, self.wait is not None].count(True) != 1:
             raise InvalidValue("dialogues.not_one_thing")
@@ -62,7 +62,7 @@ def _known_channel(name: str) -> str:
     return name
 
 
-def _some_turns(turns: list[DialogueTurn]) -> list[DialogueTurn]:
+def _some_turns(turns: list[ScriptedTurn]) -> list[ScriptedTurn]:
     if not turns:
         raise InvalidValue("dialogues.no_turns")
     return turns
@@ -74,7 +74,7 @@ class Dialogue(_Part):
     name: str
     channel: Annotated[str, AfterValidator(_known_channel)] = "wechat"
     language: Literal["zh", "en"] | None = None  # the customer's, for people who read the file
-    turns: Annotated[list[DialogueTurn], AfterValidator(_some_turns)]
+    turns: Annotated[list[ScriptedTurn], AfterValidator(_some_turns)]
 
 
 def read_dialogues(path: Path) -> list[Dialogue]:

@@ -15,7 +15,7 @@ from typing import Any
 from bot.app.channels import CHANNELS, channel_kind
 from bot.app.parts import build_channels, opening_hours
 from bot.app.storage import Standing, Storage, TurnRecord, redis_client, scratch_storage
-from bot.cli.dialogues import Dialogue, DialogueTurn, Expected, Step
+from bot.cli.dialogues import Dialogue, Expected, ScriptedTurn, Step
 from bot.cli.new import SHIPPED
 from bot.cli.rehearsal import NO_REDIS, RecordingChannel, Rehearsal, account_on, rehearsing
 from bot.config import Config, Deployment, load
@@ -45,7 +45,7 @@ class ScratchClock:
 class Outcome:
     """What comes of a turn."""
 
-    turn: DialogueTurn
+    turn: ScriptedTurn
     record: TurnRecord  # of the customer's message
     standing: Standing  # afterwards
     said: tuple[str, ...]  # everything that the customer is told
@@ -168,7 +168,7 @@ class Player:
         self._clock.at = self._start
         await self._scratch.clear()
 
-    async def take(self, turn: DialogueTurn) -> Outcome:
+    async def take(self, turn: ScriptedTurn) -> Outcome:
         """Take one turn, and deliver what comes of it."""
         sent = self._channels[self._account].sent
         sent.clear()
@@ -193,7 +193,7 @@ class Player:
         said += [message.text for message in sent]
         return Outcome(turn, record, self._standing, tuple(said), public, bool(before.case_id), impossible)
 
-    def _inbound(self, turn: DialogueTurn) -> Inbound | None:
+    def _inbound(self, turn: ScriptedTurn) -> Inbound | None:
         """The customer's message; None if the turn is none, or is a code and none was sent."""
         text = self._last_code() if turn.code else turn.say
         if not text and not turn.kind:

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from bot.app.storage import open_storage
 from bot.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, load_deployment, out, reporting_errors, say
-from bot.cli.dialogues import Dialogue, DialogueTurn, read_dialogues
+from bot.cli.dialogues import Dialogue, ScriptedTurn, read_dialogues
 from bot.cli.player import Outcome, PlayedDialogue, Player, playing
 from bot.cli.rehearsal import train_first
 
@@ -128,14 +128,14 @@ def _converse(player: Player, runner: asyncio.Runner, channel: str, *, quiet: bo
             say("cli.talk.help", channel=channel)
 
 
-def _turn_of(line: str) -> DialogueTurn | None:
+def _turn_of(line: str) -> ScriptedTurn | None:
     """The turn that a line means; None for an empty line and for a command that does not exist."""
     if not line.startswith("/"):
-        return DialogueTurn(say=line) if line else None
+        return ScriptedTurn(say=line) if line else None
     name, _, value = line[1:].partition(" ")
     try:
         if name == "wait":
-            return DialogueTurn.model_validate({"wait": int(value)})
-        return DialogueTurn.model_validate({"code": True} if name == "code" else {"do": name})
+            return ScriptedTurn.model_validate({"wait": int(value)})
+        return ScriptedTurn.model_validate({"code": True} if name == "code" else {"do": name})
     except (ValidationError, ValueError):
         return None
