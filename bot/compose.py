@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from bot.desk.queue import HandoffNotice, HandoffPhrases
-from bot.domain.decisions import Answer, Ask, Change, Decision, HandOff, Quiet
+from bot.domain.decisions import Answer, Ask, Decision, HandOff, Quiet, has_change
 from bot.domain.messages import NOWHERE, Audience, Author, Conversation, Limits, OutboxState, Owner, Reason
 from bot.domain.turns import (
     ClaimedMessage,
@@ -21,7 +21,6 @@ from bot.domain.turns import (
     Reply,
     TurnCommit,
     cancels_unsaid,
-    silences,
 )
 from bot.intents.adjustments import WITH_A_PERSON
 from bot.intents.dialogue import DecisionResult
@@ -136,8 +135,8 @@ def _owner(claimed: ClaimedMessage, result: DecisionResult) -> Owner:
     if isinstance(decision, HandOff):
         return Owner.QUEUE
     if not _speaks(result):
-        return Owner.CLOSED if _forgets(decision.changes) else owner
-    waits = owner is Owner.QUEUE and not _has_change(decision, "cancel_case")
+        return Owner.CLOSED if _forgets(decision) else owner
+    waits = owner is Owner.QUEUE and not has_change(decision.changes, "cancel_case")
     return Owner.QUEUE if waits else Owner.BOT
 
 
@@ -148,27 +147,23 @@ def _speaks(result: DecisionResult) -> bool:
 
 
 def _joins(claimed: ClaimedMessage, result: DecisionResult) -> bool:
-    return claimed.conversation.joins and not _has_change(result.decision, "cancel_case")
-
-
-def _has_change(decision: Decision, name: str) -> bool:
-    return any(change.name == name for change in decision.changes)
+    return claimed.conversation.joins and not has_change(result.decision.changes, "cancel_case")
 
 
 def _slots(claimed: ClaimedMessage, result: DecisionResult) -> Mapping[str, Any]:
     """The conversation's slots after the turn."""
     decision = result.decision
-    if decision.slots and not _forgets(decision.changes):
+    if decision.slots and not _forgets(decision):
         return {**decision.slots, "language": result.language}
     if not isinstance(decision, Quiet):
         return {"language": result.language}
-    if silences(decision.changes):  # a skill that was asking something is over, too
+    if has_change(decision.changes, "silence"):  # a skill that was asking something is over, too
         return {"language": result.language}
-    return {} if _forgets(decision.changes) else claimed.conversation.slots
+    return {} if _forgets(decision) else claimed.conversation.slots
 
 
-def _forgets(changes: Sequence[Change]) -> bool:
-    return any(change.name in ("forget", "erase") for change in changes)
+def _forgets(decision: Decision) -> bool:
+    return has_change(decision.changes, "forget", "erase")
 
 
 def public_texts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol, TypeAlias
@@ -55,6 +55,11 @@ class Change:
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def has_change(changes: Sequence[Change], *names: str) -> bool:
+    """Whether one of the changes has one of these names."""
+    return any(change.name in names for change in changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.domain.decisions import Change, Effect, Trace
+from bot.domain.decisions import Change, Effect, Trace, has_change
 from bot.domain.messages import (
     Author,
     Conversation,
@@ -74,17 +74,9 @@ class NewCase:
     promised_until: Instant = 0.0  # when the wait that the customer was told ends; 0: none was told
 
 
-CANCELS_UNSAID = frozenset({"forget", "erase", "silence", "unlink"})
-
-
 def cancels_unsaid(changes: Sequence[Change]) -> bool:
     """Whether what bot and system have not sent yet must not be said any more."""
-    return any(change.name in CANCELS_UNSAID for change in changes)
-
-
-def silences(changes: Sequence[Change]) -> bool:
-    """Whether the customer opts out of automatic messages."""
-    return any(change.name == "silence" for change in changes)
+    return has_change(changes, "forget", "erase", "silence", "unlink")
 
 
 @dataclass(frozen=True, slots=True)

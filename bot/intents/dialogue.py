@@ -20,9 +20,10 @@ from bot.domain.decisions import (
     Turn,
     Understanding,
     Utterance,
+    has_change,
 )
 from bot.domain.messages import PERSONS, Author, Conversation, Kind, Limits, Reason, StoredMessage
-from bot.domain.turns import ClaimedMessage, silences
+from bot.domain.turns import ClaimedMessage
 from bot.errors import EngineFailed
 from bot.intents import faq, policy
 from bot.intents.adjustments import WITH_A_PERSON, in_queue, is_unsure, remembered, unless_answered_before_edit
@@ -243,9 +244,9 @@ class DialogueManager:
         utterances = (Utterance(question, turn.language, turn.edition.number) for question in asked)
         parts = await asyncio.gather(*(self._understand(one) for one in utterances))
         routes = policy.decide_each(parts, turn.edition, turn)
-        unsure = (
-            text for text, route in zip(asked, routes, strict=False) if not isinstance(route, SayEntry | UseSkill)
-        )
+        if not routes:
+            return None
+        unsure = (text for text, route in zip(asked, routes, strict=True) if not isinstance(route, SayEntry | UseSkill))
         if not all(map(asks, unsure)):  # a part that asks nothing belongs to the other
             return None
         answers = await self._skill_answers([route for route in routes if isinstance(route, UseSkill)], turn)
@@ -341,7 +342,7 @@ class DialogueManager:
         skill = self._skills.get(str(turn.slots.get("skill", "")))
         if isinstance(decision, Quiet) or not isinstance(skill, MultiTurnSkill) or decision.entry == skill.intent:
             return decision
-        if silences(decision.changes):  # whoever wants to hear no more is asked no more
+        if has_change(decision.changes, "silence"):  # a customer who wants to hear no more is asked no more
             return decision
         asked = skill.again(turn)
         if asked is not None and decision.entry in PROMPTS:  # no courtesy: the customer knows what to say

@@ -15,9 +15,9 @@ from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from bot.desk import transitions
 from bot.domain.cases import CaseState
-from bot.domain.decisions import Change, Effect, Trace
+from bot.domain.decisions import Change, Effect, Trace, has_change
 from bot.domain.messages import SILENT, Author, Conversation, Instant, Kind, OutboxState, Owner
-from bot.domain.turns import NewCase, Reply, TurnCommit, silences
+from bot.domain.turns import NewCase, Reply, TurnCommit
 from bot.errors import Stale
 from bot.stores.sql import mapping
 from bot.stores.sql.case_transitions import apply_transition, lock_case
@@ -169,7 +169,7 @@ def open_case(connection: Connection, turn: TurnCommit, case: NewCase, now: Inst
 
 def join_case(connection: Connection, case_id: str, *, speaks: bool, now: Instant) -> dict[str, Any] | None:
     """The new columns of a conversation that joins an open case. None if the case has ended, or if an agent has
-    claimed it and the turn speaks to the customer as if nobody had."""
+    claimed it and the turn speaks to the customer as if it still waited."""
     case = connection.execute(select(cases).where(cases.c.id == case_id).with_for_update()).first()
     if case is None or case.state not in _OWNERS or (speaks and case.state == CaseState.CLAIMED.value):
         return None
@@ -180,7 +180,7 @@ def join_case(connection: Connection, case_id: str, *, speaks: bool, now: Instan
 
 def may_cancel(connection: Connection, turn: TurnCommit) -> bool:
     """Whether the case that the turn ends, if it ends one, still waits: that of another channel may be claimed."""
-    if all(change.name != "cancel_case" for change in turn.changes):
+    if not has_change(turn.changes, "cancel_case"):
         return True
     case_id = turn.conversation.case_id or turn.conversation.customer_case
     state = select(cases.c.state).where(cases.c.id == case_id).with_for_update()
@@ -341,7 +341,7 @@ def _raise_priority(
 
 def lift_silence(connection: Connection, turn: TurnCommit, row: Row[Any]) -> None:
     """End an opt-out once the customer writes again."""
-    if row.silenced_at and turn.message.kind not in SILENT and not silences(turn.changes):
+    if row.silenced_at and turn.message.kind not in SILENT and not has_change(turn.changes, "silence"):
         theirs = update(identities).where(identities.c.customer_id == row.customer_id)
         connection.execute(theirs.values(silenced_at=0.0))
 
