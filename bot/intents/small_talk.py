@@ -1,15 +1,18 @@
 """Nods, openers, pieces of a question, pauses: what people say around their questions, and what is said to that.
 
-A talk is polite and never chatty: no nod makes a case, nobody is greeted twice, and the same courtesy is not said
+A talk is polite and never chatty: no nod makes a case, no customer is greeted twice, and the same courtesy is not said
 twice in a row. A piece of a question waits for its rest; if none comes within a minute, the bot asks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from bot.domain.decisions import Answer, Ask, Change, Decision, HandOff, Quiet
 from bot.domain.messages import PERSONS, Kind, Reason
+from bot.intents.adjustments import is_unsure
 from bot.intents.fragments import is_nod, is_number, is_piece
 from bot.intents.sayings import calls_off, cancels, is_opener
 from bot.intents.turn import DialogueTurn
@@ -66,7 +69,7 @@ def _insists(turn: DialogueTurn) -> bool:
 
 
 def called_off(turn: DialogueTurn) -> Decision | None:
-    """The decision on "never mind": it ends a case that nobody has claimed."""
+    """The decision on "never mind": it ends a case that no agent has claimed."""
     text = turn.message.text
     if turn.conversation.in_queue and cancels(text):
         words = turn.edition.phrase("handoff.cancelled", turn.language)
@@ -112,22 +115,16 @@ def or_wait_for_the_rest(turn: DialogueTurn, decision: Decision) -> Decision:
     earlier = turn.slots["pieces"] if pieces(turn) else ()
     kept = [*earlier, turn.message.text[:_LONGEST_PIECE]][-_MOST_PIECES:]
     piece = {"pieces": kept, "pieces_at": turn.now, "unclear": unclear}
-    if not _is_unsure(decision):  # what it asks back about may be answered with another piece
-        return replace(decision, slots={**decision.slots, **piece}) if isinstance(decision, Ask) else decision
+    if isinstance(decision, Ask) and (decision.confidence or 0.0) >= SURE_ENOUGH_TO_ASK:
+        return replace(decision, slots={**decision.slots, **piece})  # it may be answered with another piece
+    if not is_unsure(decision):
+        return decision
     if unclear >= _MOST_UNCLEAR or turn.slots.get("said") == "talk.ask":  # it was asked already, and said no more
         return HandOff(Reason.UNSURE)
     slots = {**turn.slots, **piece}
     if not turn.limits.active and turn.slots.get("said") != "talk.invite":  # later the account could not ask
-        return Answer(
-            turn.edition.phrase("talk.invite", turn.language), "talk.invite", slots={**slots, "said": "talk.invite"}
-        )
+        return _said(turn, "talk.invite", slots)
     return Quiet("piece", slots=slots, prompt_in=_PAUSE)
-
-
-def _is_unsure(decision: Decision) -> bool:
-    if isinstance(decision, Ask):
-        return (decision.confidence or 0.0) < SURE_ENOUGH_TO_ASK
-    return isinstance(decision, HandOff) and decision.reason is Reason.UNSURE
 
 
 def after_pause(turn: DialogueTurn) -> Decision:
@@ -141,5 +138,9 @@ def _once(turn: DialogueTurn, phrase: str) -> Decision:
     """An editor's phrase, unless it was the last thing that was said."""
     if turn.begun and turn.slots.get("said") == phrase:
         return Quiet("said_already")
+    return _said(turn, phrase, turn.slots)
+
+
+def _said(turn: DialogueTurn, phrase: str, slots: Mapping[str, Any]) -> Answer:
     words = turn.edition.phrase(phrase, turn.language)
-    return Answer(words, entry=phrase, slots={**turn.slots, "said": phrase})
+    return Answer(words, entry=phrase, slots={**slots, "said": phrase})
