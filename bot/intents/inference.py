@@ -20,6 +20,7 @@ from bot.telemetry import timed_calls
 P = ParamSpec("P")
 T = TypeVar("T")
 ENGINE_LIMIT = 10.0  # seconds until a text is understood; then the turn hands off
+_TEXTS = 128  # whose mood is kept
 _PASSAGES = 128  # whose vectors are kept; about 4 MB
 
 
@@ -65,7 +66,7 @@ class InferenceThread:
     async def mood(self, text: str) -> Tone:
         """The mood of a text, once it was understood: its vector is known then. Raises EngineFailed while the engine
         hangs, and TimeoutError after `limit`."""
-        return (await self._call(moods, [text]))[0]
+        return await self._call(_mood, text)
 
     async def closeness(self, text: str, passages: Sequence[tuple[str, ...]]) -> list[float]:
         """For each passage, given as its sentences, the cosine of the text and the closest of them; 0 for none.
@@ -101,6 +102,11 @@ class InferenceThread:
             running.add_done_callback(_consume_exception)
             raise EngineFailed("the engine took too long")
         return running.result()
+
+
+@lru_cache(_TEXTS)  # a message that is handed to a person is asked for twice, by the gate of anger and for its urgency
+def _mood(text: str) -> Tone:
+    return moods([text])[0]
 
 
 def closeness(text: str, passages: Sequence[tuple[str, ...]]) -> list[float]:
