@@ -50,7 +50,18 @@ def claimed_meanwhile(shop: Shop, monkeypatch: pytest.MonkeyPatch, case: str) ->
     monkeypatch.setattr(DialogueManager, "decide", slowly)
 
 
-def waits(shop: Shop) -> str:
+def prompt_due(shop: Shop) -> Inbound:
+    """The pause is over, and the bot is about to speak first."""
+    shop.clock.move(60)
+    (prompt,) = shop.run(SqlPrompts(shop.database).due(10))
+    return prompt
+
+
+def waits(shop: Shop, elsewhere: str = "") -> str:
+    """The id of a case that waits; elsewhere: the same customer's handle in the account "square", if they have one."""
+    if elsewhere:
+        linked(shop, "alice", 1, "tea")
+        linked(shop, elsewhere, 1, "square")
     shop.hears("alice", PERSON)
     return open_case(shop, "alice")
 
@@ -78,9 +89,7 @@ def test_a_claim_at_the_worst_moment_silences_the_still_waiting_notice(
 def test_a_claim_at_the_worst_moment_silences_the_bot_in_a_channel_that_joins(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    linked(shop, "alice", 1, "tea")
-    linked(shop, "alice-at-square", 1, "square")
-    case = waits(shop)
+    case = waits(shop, elsewhere="alice-at-square")
     before = said_by_machine(shop, "alice-at-square")
     claimed_meanwhile(shop, monkeypatch, case)
     assert shop.hears("alice-at-square", RETURNS, "square") is None
@@ -91,9 +100,7 @@ def test_a_claim_at_the_worst_moment_silences_the_bot_in_a_channel_that_joins(
 def test_a_claim_at_the_worst_moment_silences_the_notice_in_a_channel_that_joins(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    linked(shop, "alice", 1, "tea")
-    linked(shop, "alice-at-square", 1, "square")
-    case = waits(shop)
+    case = waits(shop, elsewhere="alice-at-square")
     claimed_meanwhile(shop, monkeypatch, case)
     assert shop.hears("alice-at-square", ODD, "square") is None
     assert ODD in [line.text for line in shop.case(case).said], "and the agent reads the question"
@@ -110,9 +117,7 @@ def test_never_mind_loses_to_a_claim_that_was_first(shop: Shop, monkeypatch: pyt
 def test_never_mind_from_a_channel_that_joins_loses_to_a_claim_that_was_first(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    linked(shop, "alice", 1, "tea")
-    linked(shop, "alice-at-square", 1, "square")
-    case = waits(shop)
+    case = waits(shop, elsewhere="alice-at-square")
     claimed_meanwhile(shop, monkeypatch, case)
     assert shop.hears("alice-at-square", "算了", "square") is None
     assert shop.case(case).line.state is CaseState.CLAIMED
@@ -182,8 +187,7 @@ def test_a_confirmation_that_waits_to_be_sent_is_not_cancelled_by_a_claim(shop: 
 
 def test_a_claim_between_the_pause_and_its_turn_silences_the_question(shop: Shop) -> None:
     shop.hears("alice", PIECE)
-    shop.clock.move(60)
-    (prompt,) = shop.run(SqlPrompts(shop.database).due(10))
+    prompt = prompt_due(shop)
     shop.hears("alice", PERSON)
     shop.claims(shop.agent("anna"), open_case(shop, "alice"))
     shop.run(shop.yingda.journey.accept(prompt))
@@ -228,8 +232,7 @@ def test_what_was_written_before_a_claim_and_handled_after_it_is_for_the_agent(s
 
 def test_a_prompt_that_comes_twice_is_asked_once(shop: Shop) -> None:
     shop.hears("alice", PIECE)
-    shop.clock.move(60)
-    (prompt,) = shop.run(SqlPrompts(shop.database).due(10))
+    prompt = prompt_due(shop)
     for _ in range(3):
         shop.run(shop.yingda.journey.accept(prompt))
     shop.run(shop.yingda.journey.finish(10))

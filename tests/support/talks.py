@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from typing import Any
@@ -87,6 +88,20 @@ def handed_to(shop: Shop, customer: str, agent: StaffMember, account: str = "tea
     case = open_case(shop, customer)
     shop.claims(agent, case)
     return case
+
+
+def swept_by_two_processes_at_once(shop: Shop) -> None:
+    """Two processes find the same work due, and each does what it thinks is its own."""
+    other = shop.assembled()
+
+    async def together() -> None:
+        await other.editions.refresh()
+        await asyncio.gather(other.sweeper.sweep(), shop.yingda.sweeper.sweep())
+        await asyncio.gather(other.journey.finish(10), shop.yingda.journey.finish(10))
+
+    shop.run(together())
+    shop.sweep()
+    shop.run(other.close())
 
 
 def code_texted(shop: Shop) -> str:

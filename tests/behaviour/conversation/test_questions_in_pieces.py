@@ -6,7 +6,18 @@ import asyncio
 
 from sqlalchemy import select
 from support.shop import Shop
-from support.talks import HOURS, PERSON, PIECE, RETURNS, answer, decided, handed_to, phrase, rows
+from support.talks import (
+    HOURS,
+    PERSON,
+    PIECE,
+    RETURNS,
+    answer,
+    decided,
+    handed_to,
+    phrase,
+    rows,
+    swept_by_two_processes_at_once,
+)
 
 from bot.domain.messages import Inbound, Kind
 from bot.stores.sql.prompts import SqlPrompts
@@ -73,17 +84,8 @@ def test_after_a_minute_without_the_rest_the_bot_asks_once(shop: Shop) -> None:
 def test_two_processes_that_sweep_at_once_ask_once(shop: Shop) -> None:
     shop.hears("alice", PIECE)
     shop.clock.move(PAUSE)
-    other = shop.assembled()
-
-    async def together() -> None:
-        await other.editions.refresh()
-        await asyncio.gather(other.sweeper.sweep(), shop.yingda.sweeper.sweep())
-        await asyncio.gather(other.journey.finish(10), shop.yingda.journey.finish(10))
-
-    shop.run(together())
-    shop.sweep()
+    swept_by_two_processes_at_once(shop)
     assert shop.sent_to("alice") == [phrase(shop, "talk.ask")]
-    shop.run(other.close())
 
 
 def test_a_customer_who_wrote_the_rest_is_not_asked(shop: Shop) -> None:

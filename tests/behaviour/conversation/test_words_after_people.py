@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from support.shop import Shop
 from support.talks import (
@@ -17,6 +15,7 @@ from support.talks import (
     open_case,
     phrase,
     said_by_machine,
+    swept_by_two_processes_at_once,
 )
 
 from bot.domain.cases import StaffMember
@@ -117,19 +116,11 @@ def test_a_withdrawal_says_its_own_sentence_and_nothing_after_it(shop: Shop) -> 
 
 @ends
 def test_two_processes_that_sweep_at_once_say_it_once(shop: Shop, how: str) -> None:
-    anna, other = shop.agent("anna"), shop.assembled()
+    anna = shop.agent("anna")
     case = handed_to(shop, "alice", anna)
     shop.run(shop.cases.hand_back(case, anna) if how == RETURNED else shop.cases.resolve(case, anna))
-
-    async def together() -> None:
-        await other.editions.refresh()
-        await asyncio.gather(other.sweeper.sweep(), shop.yingda.sweeper.sweep())
-        await asyncio.gather(other.journey.finish(10), shop.yingda.journey.finish(10))
-
-    shop.run(together())
-    shop.sweep()
+    swept_by_two_processes_at_once(shop)
     assert shop.sent_to("alice") == [phrase(shop, ENDS[how])]
-    shop.run(other.close())
 
 
 @ends
