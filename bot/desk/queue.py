@@ -50,7 +50,7 @@ def _sort_key(line: CaseLine) -> tuple[int, int, float, float, str]:
 
 @dataclass(frozen=True, slots=True)
 class HandoffNotice:
-    """What a customer is told about a handoff."""
+    """What is said to a customer about a handoff."""
 
     wordings: tuple[str, ...]  # the one to send first; in public there may be more
     place: int = 0  # of a case that opens

@@ -1,6 +1,6 @@
 """An entry that is answered again right after it was answered: "那新疆呢" after the delivery times.
 
-Nobody reads the same ten lines twice. Where the customer names what one line of the answer is about, that line is said;
+The same ten lines are not said twice. Where the customer names what one line of the answer is about, that line is said;
 the whole answer is said again once, and after that no more.
 """
 

@@ -1,4 +1,4 @@
-"""What a customer may always have done, whoever owns the conversation: stop, unlink, erase; and what an unfollow means.
+"""What a customer may always have done, in a case and outside one: stop, unlink, erase; and what an unfollow means.
 
 Each is confirmed once, by the system: an agent's claim does not cancel that.
 """

@@ -84,7 +84,7 @@ def wants_erasure(text: str) -> bool:
 
 
 def calls_off(text: str) -> bool:
-    """Whether a text says that its author needs nobody any more: "算了，不用了", "never mind"."""
+    """Whether a text says that its author needs no answer any more: "算了，不用了", "never mind"."""
     return _says("call_off", text)
 
 
@@ -117,7 +117,7 @@ def wants_another_code(text: str) -> bool:
 
 
 def asks_for_another_number(text: str) -> bool:
-    """Whether a customer, asked for a number, asks which one will do or where it stands: "会员号忘了", "手机号行吗"."""
+    """Whether a customer, asked for a number, asks which one will do, or where it is: "会员号忘了", "手机号行吗"."""
     return _says("which_number", text)
 
 

@@ -165,7 +165,7 @@ def _cancel_unasked(connection: Connection, locked: LockedCase) -> None:
 
 
 def _cancel(connection: Connection, locked: LockedCase, *which: ColumnElement[bool]) -> None:
-    """Cancel rows of the outbox in the case's conversations, and count those anew that wait for the customer."""
+    """Cancel rows of the outbox in the case's conversations, and count again those that wait for the customer."""
     cancelled = {"state": OutboxState.CANCELLED.value, "state_at": locked.now}
     theirs = update(outbox).where(outbox.c.conversation_id.in_(locked.ids), *which)
     if connection.execute(theirs.values(cancelled)).rowcount:
