@@ -7,7 +7,10 @@ from support.talks import ODD, PERSON, PIECE, RETURNS, UNSURE, answer, decided, 
 
 from bot.domain.messages import Reason
 
-NODS = ("嗯", "哦", "好", "好的", "👍", "1", "...", "OK", "哈哈", "知道了", "不客气")
+NODS = (
+    *("嗯", "哦", "好", "好的", "👍", "1", "...", "OK", "哈哈", "知道了", "不客气"),
+    *("没问题", "that's fine", "no worries"),
+)
 OPENERS = ("我想问一下", "请问", "在吗，我想咨询个问题", "hi, quick question", "can I ask you something?")
 
 

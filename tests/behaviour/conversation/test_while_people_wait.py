@@ -23,9 +23,14 @@ from bot.domain.cases import CaseState
 from bot.domain.messages import Author, Kind, Owner, Reason
 
 ENDINGS = {
-    "zh": ("算了", "不用了", "取消人工", "算了，不用了", "没事了谢谢", "自己解決了"),
-    "en": ("never mind", "cancel"),
+    "zh": ("算了", "不用了", "取消人工", "算了，不用了", "没事了谢谢", "自己解決了", "算了不用了我自己查到了"),
+    "en": ("never mind", "cancel", "Ok it works now, thanks"),
 }
+ACKNOWLEDGED = (
+    *("知道了", "我知道了", "没事", "没事没事", "没关系", "好的没问题", "明白了", "收到", "不急"),
+    *("好的，等你们", "辛苦了"),
+    *("it's ok", "that's fine", "all good", "no problem", "got it", "sure, take your time", "no worries"),
+)
 
 
 def cancelled(shop: Shop, language: str = "zh") -> str:
@@ -68,6 +73,14 @@ def test_what_the_bot_is_not_sure_of_is_added_to_the_case_with_one_notice(shop: 
     assert len(shop.waiting()) == 1
     assert Author.BOT not in authors(shop, "alice")
     assert shop.hears("alice", RETURNS) == answer(shop, "return-goods"), "and the bot goes on answering"
+
+
+def test_a_customer_who_acknowledges_the_wait_keeps_the_place_in_line(shop: Shop) -> None:
+    shop.hears("alice", PERSON)
+    case = open_case(shop, "alice")
+    for words in ACKNOWLEDGED:
+        assert cancelled(shop) != shop.hears("alice", words) != cancelled(shop, "en"), words
+        assert open_cases(shop, "alice") == [case], words
 
 
 def test_small_words_in_the_queue(shop: Shop) -> None:
